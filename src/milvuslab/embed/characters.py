@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 __all__ = ["TracedText", "prepare_text", "trace_text"]
 
-IntVector = npt.NDArray[np.int32]
+_IntVector = npt.NDArray[np.int32]
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -34,8 +34,8 @@ class TracedText:
     """
 
     text: str
-    starts: IntVector
-    ends: IntVector
+    starts: _IntVector
+    ends: _IntVector
 
 
 def prepare_text(text: str, replacements: Mapping[int, str]) -> str:
@@ -57,7 +57,7 @@ def trace_text(text: str, replacements: Mapping[int, str]) -> TracedText:
     return TracedText(replaced, np.repeat(starts, counts), np.repeat(ends, counts))
 
 
-def _compose(text: str) -> tuple[str, IntVector, IntVector]:
+def _compose(text: str) -> tuple[str, _IntVector, _IntVector]:
     # A character that never joins the one before it begins a cluster; clusters are composed one by one, and each
     # character that comes out stands for its whole cluster.
     joining = _joining_characters()

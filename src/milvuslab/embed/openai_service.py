@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from milvuslab.embed.encoder import Fingerprint, FloatMatrix, IntMatrix
+from milvuslab.embed.waiting import pause
 from milvuslab.model.errors import (
     ConfigError,
     MilvusLabError,
@@ -45,7 +46,7 @@ _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 8.0
 _TOKEN = re.compile(r"[A-Za-z]{1,3}|[0-9]{1,3}|[^\sA-Za-z0-9]")
 
 
-def open_openai_service(*, settings: Settings, sleep: Callable[[float], None] = time.sleep) -> OpenAIEncoder:
+def open_openai_service(*, settings: Settings, sleep: Callable[[float], None] = pause) -> OpenAIEncoder:
     """The encoder of the settings `openai_*`; asks the service for one vector to learn the dimension.
 
     Args:

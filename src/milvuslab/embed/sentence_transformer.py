@@ -16,7 +16,7 @@ from milvuslab.embed.encoder import Fingerprint, FloatMatrix, IntMatrix
 from milvuslab.embed.text_tokenizer import TextTokenizer
 from milvuslab.model.errors import NotFoundError, UnsupportedError, missing_extra
 
-__all__ = ["open_sentence_transformer"]
+__all__ = ["SentenceTransformerEncoder", "open_sentence_transformer"]
 
 
 def open_sentence_transformer(name: str, *, batch_rows: int) -> SentenceTransformerEncoder:

@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+from milvuslab.embed.waiting import pause
 from milvuslab.fetch import sha256_of
 from milvuslab.model.errors import CheckFailedError, TimedOutError
 from milvuslab.model.progress import Observer, Progress, silent
@@ -163,4 +164,4 @@ def _take_lock(descriptor: int, path: Path) -> None:
                     f"another process has been preparing model {path.stem} for {_LOCK_DEADLINE_S:.0f} s",
                     hint=f"end that process, or delete {path}",
                 ) from None
-        time.sleep(_LOCK_POLL_S)
+        pause(_LOCK_POLL_S)
