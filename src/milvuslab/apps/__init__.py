@@ -1,1 +1,1 @@
-"""."""
+"""The applications as libraries: text search first."""

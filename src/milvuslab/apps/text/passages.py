@@ -1,0 +1,136 @@
+"""From a document to the rows of its passages. Pure: no server, no clock.
+
+The same document always gives the same passages with the same ids, so that a load that is repeated changes nothing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+from milvuslab.data.chunking import chunk_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from milvuslab.apps.text.collection import PassageCut
+    from milvuslab.data.document import Document
+    from milvuslab.embed.encoder import TextEncoder
+
+__all__ = [
+    "CutDocument",
+    "compute_content_sha256",
+    "compute_document_id",
+    "cut_document",
+    "passage_columns",
+    "passage_ids",
+]
+
+UNKNOWN_TIME_S = -(2**62)
+"""`published_at_s` of a document without a date: before every date, so a lower bound excludes it."""
+_TITLE_TOKENS_CHARS = 120
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class CutDocument:
+    """A document with its passages.
+
+    Attributes:
+        document: what was read.
+        document_id: our key of it, 24 hexadecimal digits.
+        content_sha256: of everything that is stored.
+        starts: character offset of each passage in the text.
+        texts: the passages, `texts[i] == document.text[starts[i]:][:len(texts[i])]`.
+    """
+
+    document: Document
+    document_id: str
+    content_sha256: str
+    starts: tuple[int, ...]
+    texts: tuple[str, ...]
+
+    @property
+    def embedded_texts(self) -> list[str]:
+        """What the encoder reads: each passage below its title, which says what the passage is about."""
+        title = self.document.title[:_TITLE_TOKENS_CHARS].strip()
+        return [f"{title}\n{text}" if title else text for text in self.texts]
+
+
+def compute_document_id(source: str, origin_id: str) -> str:
+    """Key of a document: 24 hexadecimal digits of a hash over where it comes from and its id there.
+
+    >>> compute_document_id("news", "17")
+    'd8f8126a61d27647cf595f87'
+    """
+    return hashlib.sha256(f"{source}\0{origin_id}".encode()).hexdigest()[:24]
+
+
+def compute_content_sha256(document: Document) -> str:
+    """Hash over the content alone: the same text under two ids has the same."""
+    content = [document.title, document.text, document.language]
+    return hashlib.sha256(json.dumps(content, ensure_ascii=False).encode()).hexdigest()
+
+
+def cut_document(document: Document, *, encoder: TextEncoder, cut: PassageCut) -> CutDocument:
+    """The document with its passages; an empty text gives the title as its only passage."""
+    title = document.title[:_TITLE_TOKENS_CHARS].strip()
+    title_tokens = len(encoder.token_offsets(title)) + 1 if title else 0
+    limit = min(cut.limit_tokens, encoder.limit_tokens - title_tokens)
+    chunks = chunk_text(
+        document.text, token_offsets=encoder.token_offsets, limit_tokens=limit,
+        overlap_tokens=min(cut.overlap_tokens, limit // 2), language=document.language,
+    )  # fmt: skip
+    return CutDocument(
+        document=document,
+        document_id=compute_document_id(document.source, document.document_id),
+        content_sha256=compute_content_sha256(document),
+        starts=tuple(chunk.start for chunk in chunks) or (0,),
+        texts=tuple(chunk.text for chunk in chunks) or (document.title,),
+    )
+
+
+def passage_ids(document_id: str, passage_count: int, *, first: int = 0) -> list[str]:
+    """Keys of a document's passages from ordinal `first` on."""
+    return [f"{document_id}-{ordinal:05d}" for ordinal in range(first, passage_count)]
+
+
+def passage_columns(documents: Sequence[CutDocument], vectors: Any) -> dict[str, Any]:
+    """Rows of the passages, as columns.
+
+    Each document's first passage comes last, so that a write that stops half-way never leaves a document that looks
+    whole: where ordinal 0 stands, all of them do.
+
+    Args:
+        documents: in the order in which their passages were encoded.
+        vectors: (passages, dim) float32 in that order.
+    """
+    columns: dict[str, list[Any]] = {
+        name: []
+        for name in (
+            "passage_id", "document_id", "origin_id", "ordinal", "passage_count", "start", "title", "text", "language",
+            "source", "url", "published_at_s", "content_sha256",
+        )
+    }  # fmt: skip
+    order: list[int] = []
+    offset = 0
+    for cut in documents:
+        count = len(cut.texts)
+        ordinals = [*range(1, count), 0]
+        ids = passage_ids(cut.document_id, count)
+        document = cut.document
+        published_at_s = UNKNOWN_TIME_S if document.published_at_s is None else document.published_at_s
+        columns["passage_id"] += [ids[ordinal] for ordinal in ordinals]
+        columns["ordinal"] += ordinals
+        columns["start"] += [cut.starts[ordinal] for ordinal in ordinals]
+        columns["text"] += [cut.texts[ordinal] for ordinal in ordinals]
+        for name, value in (
+            ("document_id", cut.document_id), ("origin_id", document.document_id), ("passage_count", count),
+            ("title", document.title), ("language", document.language), ("source", document.source),
+            ("url", document.url), ("published_at_s", published_at_s), ("content_sha256", cut.content_sha256),
+        ):  # fmt: skip
+            columns[name] += [value] * count
+        order += [offset + ordinal for ordinal in ordinals]
+        offset += count
+    return {**columns, "vector": vectors[order]}
