@@ -14,6 +14,7 @@ import hashlib
 import random
 import re
 import time
+import weakref
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -85,7 +86,7 @@ class OpenAIEncoder:
     """See `TextEncoder`.
 
     Args:
-        client: used by all threads; closed with the process.
+        client: used by all threads; closed when nobody holds the encoder any more.
         address: without the closing `/embeddings`.
         passage_model: name sent for passages.
         query_model: and for questions, where the service has two names for one model.
@@ -105,6 +106,7 @@ class OpenAIEncoder:
         sleep: Callable[[float], None],
     ) -> None:
         self._client = client
+        weakref.finalize(self, client.close)
         self._address = address
         self._key = key
         self._passage_model = passage_model
