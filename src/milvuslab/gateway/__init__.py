@@ -1,1 +1,12 @@
-"""."""
+"""The only importer of pymilvus: collections, rows, indexes and searches as values, over gRPC.
+
+`connect` is the door. Nothing here imports a package that is slow to load before a connection is made.
+"""
+
+from milvuslab.gateway.catalog import Collections
+from milvuslab.gateway.client import Gateway, connect
+from milvuslab.gateway.indexes import Indexes
+from milvuslab.gateway.retry import RetryPolicy
+from milvuslab.gateway.rows import Rows, WriteReport
+
+__all__ = ["Collections", "Gateway", "Indexes", "RetryPolicy", "Rows", "WriteReport", "connect"]

@@ -1,4 +1,4 @@
-"""What a search found, as columns."""
+"""What a search asks for, and what it found, as columns."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from milvuslab.model.errors import UsageError
+from milvuslab.model.filter import Filter
 from milvuslab.model.metric import Metric, score_to_distance
 
-__all__ = ["Hits"]
+__all__ = ["AnnQuery", "DistanceRange", "Hits", "RrfRanker", "WeightedRanker"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -56,3 +58,53 @@ class Hits:
             found = self.ids[self.of_query(index)][:k]
             table[index, : len(found)] = found
         return table
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class DistanceRange:
+    """Which distances a range search keeps: `at_least <= distance < below`; smaller is closer whatever the metric.
+
+    Attributes:
+        below: the outer bound; required, because servers search outward to it.
+        at_least: the inner bound; None keeps everything nearer too.
+    """
+
+    below: float
+    at_least: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.at_least is not None and self.at_least >= self.below:
+            raise UsageError(f"a range from {self.at_least} to below {self.below} holds no distance")
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class AnnQuery:
+    """One of the searches that a hybrid search merges.
+
+    Attributes:
+        vectors: (nq, dim) for the field, or a list of sparse vectors.
+        field: the vector field.
+        limit: candidates that it brings.
+        params: search parameters by Milvus's names.
+        where: its own filter.
+    """
+
+    vectors: Any
+    field: str
+    limit: int
+    params: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    where: Filter | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class RrfRanker:
+    """Reciprocal rank fusion: a hit scores the sum of 1 / (k + rank) (Milvus docs 2.4, rrf-ranker: k = 60)."""
+
+    k: int = 60
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class WeightedRanker:
+    """Weighted sum of the normalised scores, one weight in [0, 1] for each query."""
+
+    weights: tuple[float, ...]

@@ -1,0 +1,192 @@
+"""The door to a server: `connect`, and the gateway it returns."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from milvuslab.gateway import searching
+from milvuslab.gateway.catalog import Collections
+from milvuslab.gateway.indexes import Indexes
+from milvuslab.gateway.retry import RetryPolicy
+from milvuslab.gateway.rows import Rows
+from milvuslab.gateway.session import Session
+from milvuslab.gateway.wire.caller import Caller
+from milvuslab.gateway.wire.channel import open_link
+from milvuslab.model.collection import Consistency
+from milvuslab.model.filter import Filter
+from milvuslab.model.metric import Metric
+from milvuslab.model.search import AnnQuery, DistanceRange, Hits, RrfRanker, WeightedRanker
+from milvuslab.model.server import Endpoint
+
+__all__ = ["Gateway", "connect"]
+
+_CHUNK_BYTES = 8 * 1024 * 1024
+"""Bytes of one write call. Servers take messages of up to 64 MB (`proxy.grpc.serverMaxRecvSize`, milvus.yaml 2.3)."""
+
+
+class Gateway:
+    """A connection to one server. Safe to use from many threads; close it once, or use it in a `with`.
+
+    `collections`, `rows` and `indexes` hold the calls about each; searches are here.
+    """
+
+    def __init__(self, session: Session, *, server_version: str, cache_dir: Path | None) -> None:
+        self._session = session
+        self._cache_dir = cache_dir
+        self._lock = threading.Lock()
+        self.server_version = server_version
+        self.collections = Collections(session)
+        self.rows = Rows(session)
+        self.indexes = Indexes(session)
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where the server is."""
+        return self._session.endpoint
+
+    def search(
+        self,
+        name: str,
+        vectors: Any,
+        *,
+        limit: int,
+        field: str | None = None,
+        metric: Metric | None = None,
+        params: Mapping[str, Any] | None = None,
+        where: Filter | None = None,
+        within: DistanceRange | None = None,
+        partitions: Sequence[str] | None = None,
+        output_fields: Sequence[str] = (),
+        consistency: Consistency | None = None,
+        group_by: str | None = None,
+        offset: int = 0,
+        timeout_s: float | None = None,
+    ) -> Hits:
+        """The nearest rows of each query, best first.
+
+        Args:
+            name: collection or alias; it must be loaded.
+            vectors: (nq, dim) floats, or one of (dim,); packed uint8 for binary fields; a list of
+                `{dimension: weight}` for sparse ones.
+            limit: most hits of one query, 1 to 16,384.
+            field: the vector field; None where there is only one.
+            metric: None takes the index's.
+            params: search parameters by Milvus's names, `{"ef": 64}`.
+            where: only rows that pass.
+            within: only distances in that range.
+            partitions: where to look; None is everywhere.
+            output_fields: columns to bring along.
+            consistency: how fresh; None is the collection's own level.
+            group_by: a field of which each value appears once.
+            offset: hits to skip.
+            timeout_s: deadline; None takes the gateway's.
+
+        Raises:
+            NotFoundError: the collection or a field is not there.
+            ConflictError: the collection is not loaded.
+            SchemaError: a query has the wrong shape or holds NaN.
+            FilterError: the filter does not fit the collection.
+            TimedOutError, UnreachableError: no answer.
+        """
+        return searching.search(
+            self._session, name, vectors, field=field, limit=limit, metric=metric, params=params or {}, where=where,
+            within=within, partitions=partitions, output_fields=output_fields, consistency=consistency,
+            group_by=group_by, offset=offset, timeout_s=timeout_s,
+        )  # fmt: skip
+
+    def hybrid_search(
+        self,
+        name: str,
+        queries: Sequence[AnnQuery],
+        *,
+        limit: int,
+        ranker: RrfRanker | WeightedRanker | None = None,
+        partitions: Sequence[str] | None = None,
+        output_fields: Sequence[str] = (),
+        consistency: Consistency | None = None,
+        timeout_s: float | None = None,
+    ) -> Hits:
+        """The best rows of several searches, merged by a ranker (reciprocal ranks unless told otherwise).
+
+        The scores are the ranker's, larger is better; `Hits.metric` says IP for that.
+
+        Raises:
+            UnsupportedError: the server merges no searches (before 2.4).
+        """
+        return searching.hybrid_search(
+            self._session, name, queries, ranker=ranker or RrfRanker(), limit=limit, partitions=partitions,
+            output_fields=output_fields, consistency=consistency, timeout_s=timeout_s,
+        )  # fmt: skip
+
+    def search_iterator(
+        self,
+        name: str,
+        vector: Any,
+        *,
+        field: str | None = None,
+        batch_rows: int = 1_000,
+        params: Mapping[str, Any] | None = None,
+        where: Filter | None = None,
+        partitions: Sequence[str] | None = None,
+        output_fields: Sequence[str] = (),
+        consistency: Consistency | None = None,
+        timeout_s: float | None = None,
+    ) -> Iterator[Hits]:
+        """Hits of one query, nearest first, page by page, until no row is left.
+
+        Each page is a range search that begins at the last distance seen; approximate indexes may end early.
+        """
+        return searching.search_iterator(
+            self._session, name, vector, field=field, batch_rows=batch_rows, params=params or {}, where=where,
+            partitions=partitions, output_fields=output_fields, consistency=consistency, timeout_s=timeout_s,
+        )  # fmt: skip
+
+    def close(self) -> None:
+        """Ends the connection; an embedded Lite file is closed when its last gateway is."""
+        self._session.caller.close()
+
+    def __enter__(self) -> Gateway:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def connect(
+    endpoint: Endpoint,
+    *,
+    call_timeout_s: float = 10.0,
+    retry: RetryPolicy | None = None,
+    cache_dir: Path | None = None,
+    chunk_bytes: int = _CHUNK_BYTES,
+) -> Gateway:
+    """A gateway to the server, after it told its version.
+
+    Args:
+        endpoint: where it is, with token and certificates.
+        call_timeout_s: deadline of a call that names none; catalogue changes and waits have longer ones.
+        retry: how often a call is tried; None is `RetryPolicy()`, `RetryPolicy.never()` shows every failure.
+        cache_dir: where probed capabilities are kept; None keeps them in memory only.
+        chunk_bytes: largest write call.
+
+    Raises:
+        UnreachableError, TimedOutError: nothing answers there.
+        ForbiddenError: the token is missing or wrong.
+        ConfigError: a certificate cannot be read.
+    """
+    caller = Caller(open_link(endpoint), call_timeout_s=call_timeout_s, retry=retry or RetryPolicy())
+    session = Session(endpoint, caller, chunk_bytes=chunk_bytes)
+    try:
+        answer = caller.read(
+            "GetVersion", session.protos.milvus.GetVersionRequest(), what=f"connect to {endpoint.safe_uri}"
+        )
+    except BaseException:
+        caller.close()
+        raise
+    return Gateway(session, server_version=answer.version, cache_dir=cache_dir)

@@ -1,0 +1,62 @@
+"""The words of servers, where a code says no more than "failed".
+
+Every rule here answers to messages recorded from real servers (`tests/gateway/cases/server_messages.json`).
+"""
+
+from __future__ import annotations
+
+import re
+
+from milvuslab.model.errors import (
+    ConflictError,
+    FilterError,
+    ForbiddenError,
+    LimitError,
+    MilvusLabError,
+    NotFoundError,
+    RateLimitedError,
+    SchemaError,
+    TimedOutError,
+    UnreachableError,
+    UnsupportedError,
+    UsageError,
+)
+
+__all__ = ["class_by_text", "is_lost_connection", "is_message_too_large"]
+
+_RULES: tuple[tuple[str, type[MilvusLabError]], ...] = (
+    (r"auth check fail|unauthenticated|password|not authenticated|permission deny", ForbiddenError),
+    (r"rate ?limit|request is rejected by grpc RateLimiter", RateLimitedError),
+    (
+        r"cannot parse expression|expression is empty|invalid expression|parse error|failed to create (query|delete) plan",
+        FilterError,
+    ),
+    (r"not ready|is not healthy|is not serving|find no available \w*coord", UnreachableError),
+    (r"not (fully )?loaded|has not been loaded|is in loading state|collection.*was not loaded", ConflictError),
+    (r"already exist|duplicated? (collection|partition|alias)|at most one (distinct )?index|is loaded", ConflictError),
+    (r"context deadline exceeded", TimedOutError),
+    (r"not support|unsupported|unimplemented|not implemented|invalid index type", UnsupportedError),
+    (r"can'?t find|not exist|does not exist|not found|doesn'?t exist|no index on", NotFoundError),
+    (r"nodes? not enough|exceeds? the limit|out of memory|too large|exceed", LimitError),
+    (r"dim(ension)?\b|schema|field|varchar", SchemaError),
+    (r"invalid|illegal|should be|must be|out of range", UsageError),
+)
+_COMPILED = tuple((re.compile(pattern, re.IGNORECASE), found) for pattern, found in _RULES)
+
+
+def class_by_text(reason: str) -> type[MilvusLabError] | None:
+    """The class that the words point to, first rule that fits; None when they say nothing we know."""
+    for pattern, found in _COMPILED:
+        if pattern.search(reason):
+            return found
+    return None
+
+
+def is_lost_connection(reason: str) -> bool:
+    """Whether a connection that stood was lost, so that the call may have been executed."""
+    return bool(re.search(r"socket closed|goaway|reset by peer|broken pipe|recvmsg|keepalive", reason, re.IGNORECASE))
+
+
+def is_message_too_large(reason: str) -> bool:
+    """Whether gRPC refused a message for its size."""
+    return "larger than max" in reason.lower()
