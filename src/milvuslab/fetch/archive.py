@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import lzma
 import shutil
+import tempfile
 import zipfile
-from collections.abc import Iterable
+import zlib
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from milvuslab.model.errors import CheckFailedError, LimitError, NotFoundError
@@ -30,8 +34,9 @@ def read_member(archive: Path, member: str, *, limit_bytes: int = 1 << 30) -> by
     Raises:
         NotFoundError: no such member.
         LimitError: it unpacks to more than `limit_bytes`.
+        CheckFailedError: the archive is damaged.
     """
-    with _open(archive) as opened:
+    with _opened(archive) as opened:
         info = _info(opened, member, archive)
         _check_size(info.file_size, member, limit_bytes)
         return opened.read(info)
@@ -40,6 +45,8 @@ def read_member(archive: Path, member: str, *, limit_bytes: int = 1 << 30) -> by
 def extract_members(archive: Path, members: Iterable[str], folder: Path, *, limit_bytes: int = 4 << 30) -> list[Path]:
     """Unpacks the named members below `folder` under their own names; returns where they lie, in order.
 
+    A member appears under its name only when it is whole; what was there before is replaced.
+
     Raises:
         NotFoundError: no such member.
         LimitError: together they unpack to more than `limit_bytes`.
@@ -47,25 +54,38 @@ def extract_members(archive: Path, members: Iterable[str], folder: Path, *, limi
     """
     written: list[Path] = []
     total_bytes = 0
-    with _open(archive) as opened:
+    with _opened(archive) as opened:
         for member in members:
             info = _info(opened, member, archive)
             total_bytes += info.file_size
             _check_size(total_bytes, member, limit_bytes)
             target = safe_path(folder, member)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with opened.open(info) as source, target.open("wb") as sink:
-                shutil.copyfileobj(source, sink, 1 << 20)
+            _extract_whole(opened, info, target)
             written.append(target)
     return written
 
 
-def _open(archive: Path) -> zipfile.ZipFile:
+def _extract_whole(opened: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".unpack-") as part_dir:
+        part = Path(part_dir) / target.name
+        # A member never unpacks to more than the size it states: zipfile stops there and finds the checksum wrong.
+        with opened.open(info) as source, part.open("wb") as sink:
+            shutil.copyfileobj(source, sink, 1 << 20)
+        part.replace(target)
+
+
+@contextlib.contextmanager
+def _opened(archive: Path) -> Iterator[zipfile.ZipFile]:
+    """The archive, open; damage found at any time is one error. RuntimeError is how zipfile refuses encryption."""
     try:
-        return zipfile.ZipFile(archive)
-    except zipfile.BadZipFile:
+        with zipfile.ZipFile(archive) as opened:
+            yield opened
+    except FileNotFoundError:
+        raise NotFoundError(f"there is no file {archive}") from None
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError) as error:
         raise CheckFailedError(
-            f"{archive} is no zip archive, or is damaged",
+            f"{archive} is no zip archive, or is damaged: {error}",
             findings=[archive.name],
             hint=f"delete {archive} and run again",
         ) from None
@@ -73,9 +93,12 @@ def _open(archive: Path) -> zipfile.ZipFile:
 
 def _info(opened: zipfile.ZipFile, member: str, archive: Path) -> zipfile.ZipInfo:
     try:
-        return opened.getinfo(member)
+        info = opened.getinfo(member)
     except KeyError:
         raise NotFoundError(f"{archive.name} holds no {member}") from None
+    if info.is_dir():
+        raise NotFoundError(f"{archive.name} holds {member} as a folder, not as a file")
+    return info
 
 
 def _check_size(size_bytes: int, member: str, limit_bytes: int) -> None:
