@@ -1,0 +1,24 @@
+"""The room's one waiting place: ask again until an answer or a deadline."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+__all__ = ["poll_until"]
+
+Answer = TypeVar("Answer")
+
+
+def poll_until(ask: Callable[[], Answer | None], *, timeout_s: float, interval_s: float = 0.05) -> Answer | None:
+    """First answer that is neither None nor False, or None when `timeout_s` is over; asks at least once."""
+    deadline = time.monotonic() + timeout_s
+    while True:
+        answer = ask()
+        if answer is not None and answer is not False:
+            return answer
+        left_s = deadline - time.monotonic()
+        if left_s <= 0:
+            return None
+        time.sleep(min(interval_s, left_s))
