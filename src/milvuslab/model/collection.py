@@ -176,6 +176,8 @@ class CollectionSpec:
             raise SchemaError(f"collection {self.name} has {self.shard_count} shards", hint="give 1 to 16")
         if self.partition_count is not None and not self.partition_key:
             raise SchemaError(f"collection {self.name} has a partition_count but no partition key")
+        if self.partition_count is not None and not 1 <= self.partition_count <= 4_096:
+            raise SchemaError(f"collection {self.name} has {self.partition_count} partitions", hint="give 1 to 4096")
 
     @property
     def primary(self) -> FieldSpec:

@@ -16,6 +16,8 @@ import math
 from collections.abc import Sequence
 from typing import Literal
 
+import numpy as np
+
 from milvuslab.model.errors import FilterError
 
 __all__ = [
@@ -27,6 +29,7 @@ __all__ = [
     "Filter",
     "Membership",
     "Not",
+    "Operator",
     "Prefix",
     "Scalar",
     "where",
@@ -97,7 +100,7 @@ class FieldRef:
         """The string begins with `prefix`, taken literally."""
         if not isinstance(prefix, str) or not prefix:
             raise FilterError(f"starts_with on {self.name} takes a non-empty string")
-        return Prefix(self, prefix)
+        return Prefix(self, _text(prefix))
 
     def contains(self, value: Scalar) -> Filter:
         """The ARRAY or JSON list holds the value."""
@@ -164,8 +167,12 @@ def where(name: str) -> FieldRef:
 
 
 def _scalar(value: object) -> Scalar:
-    if isinstance(value, bool | str):
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, bool):
         return value
+    if isinstance(value, str):
+        return _text(value)
     if isinstance(value, int):
         if not -(2**63) <= value < 2**63:
             raise FilterError(f"{value} does not fit 64 bits")
@@ -175,3 +182,11 @@ def _scalar(value: object) -> Scalar:
             raise FilterError(f"{value} cannot be compared by a server")
         return value
     raise FilterError(f"a filter takes bool, int, float and str, not {type(value).__name__}")
+
+
+def _text(value: str) -> str:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise FilterError(f"{value!r} is no valid text: half of a character pair stands alone") from None
+    return value

@@ -51,13 +51,12 @@ class Endpoint:
     def __post_init__(self) -> None:
         if self.is_embedded:
             return
-        parts = urlsplit(self.uri)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        if "@" in self.uri:
+            raise ConfigError("a server address carries a password", hint="pass it as token: --token-file FILE")
+        if not _is_address(self.uri):
             raise ConfigError(
                 f"{self.safe_uri!r} is no server address", hint="write http://HOST:PORT or https://HOST:PORT"
             )
-        if parts.username or parts.password:
-            raise ConfigError("a server address carries a password", hint="pass it as token: --token-file FILE")
 
     @property
     def is_embedded(self) -> bool:
@@ -67,7 +66,7 @@ class Endpoint:
     @property
     def safe_uri(self) -> str:
         """The address without anything secret, for messages."""
-        return re.sub(r"//[^/@]*@", "//***@", self.uri)
+        return self.uri if self.is_embedded else re.sub(r"^(.*//)?.*@", r"\1***@", self.uri)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,3 +130,11 @@ def check_server_name(name: str) -> str:
             f"{name!r} is no server name", hint="use 1 to 32 of a-z, 0-9 and '-', beginning with a letter"
         )
     return name
+
+
+def _is_address(uri: str) -> bool:
+    try:
+        parts = urlsplit(uri)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number, an IPv6 address that is not closed
+        return False

@@ -361,7 +361,7 @@ def resolve(
     for name, setting in SETTINGS.items():
         origins[name] = next((origin for origin, values in given if name in values), "default")
         raw = next((values[name] for _, values in given if name in values), setting.default)
-        resolved[name] = raw if raw is setting.default else _parse(setting, raw, origins[name])
+        resolved[name] = raw if raw is setting.default else _parse(setting, raw, origins[name], environment)
     resolved["home_dir"] = resolved["home_dir"] or _folder(environment, "XDG_DATA_HOME", ".local/share")
     resolved["cache_dir"] = resolved["cache_dir"] or _folder(environment, "XDG_CACHE_HOME", ".cache")
     return Settings(resolved, origins)
@@ -376,26 +376,25 @@ def _named_in(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def _folder(environment: Mapping[str, str], variable: str, below_home: str) -> Path:
-    if environment.get(variable):
-        return Path(environment[variable]) / "milvuslab"
-    return Path(environment.get("HOME") or Path.home()) / below_home / "milvuslab"
+    # A relative path in an XDG variable is to be ignored (XDG base directory specification 0.8).
+    named = Path(environment.get(variable, ""))
+    return (named if named.is_absolute() else _home(environment) / below_home) / "milvuslab"
 
 
-def _parse(setting: Setting, raw: Any, origin: Origin) -> Any:
+def _home(environment: Mapping[str, str]) -> Path:
+    return Path(environment.get("HOME") or Path.home())
+
+
+def _parse(setting: Setting, raw: Any, origin: Origin, environment: Mapping[str, str]) -> Any:
     where = {"environment": environment_name(setting.name), "flag": f"--{setting.name.replace('_', '-')}"}.get(
         origin, f"{setting.name} in the project file"
     )
     try:
-        value = _convert(setting.kind, raw)
-    except (ValueError, TypeError):
-        shown = "***" if setting.kind is Secret else repr(raw)
-        raise ConfigError(f"{where} is {shown}, which is no {setting.kind.__name__}", hint=setting.help) from None
-    if setting.choices and value not in setting.choices:
-        raise ConfigError(f"{where} is {value!r}", hint=suggest(str(value), setting.choices))
-    too_small = setting.minimum is not None and value < setting.minimum
-    too_large = setting.maximum is not None and value > setting.maximum
-    if too_small or too_large:
-        raise ConfigError(f"{where} is {value}, outside {setting.minimum:g} to {setting.maximum:g}", hint=setting.help)
+        value = _convert(setting.kind, raw, environment)
+    except (ValueError, TypeError, OverflowError):
+        shown = "***" if setting.kind is Secret else repr(raw)[:80]
+        raise ConfigError(f"{where} is {shown}, which is no {_KIND_WORDS[setting.kind]}", hint=setting.help) from None
+    _check_range(setting, value, where)
     if isinstance(value, Secret) and value.reveal().lower() in PLACEHOLDER_SECRETS:
         raise ConfigError(
             f"{where} is a secret that everybody knows", hint="choose one of your own: openssl rand -hex 24"
@@ -403,29 +402,64 @@ def _parse(setting: Setting, raw: Any, origin: Origin) -> Any:
     return value
 
 
-def _convert(kind: type, raw: Any) -> Any:
+def _check_range(setting: Setting, value: Any, where: str) -> None:
+    if setting.choices and value not in setting.choices:
+        raise ConfigError(f"{where} is {value!r}", hint=suggest(str(value), setting.choices))
+    if setting.minimum is not None and value < setting.minimum:
+        raise ConfigError(f"{where} is {value}, less than {setting.minimum:,}", hint=setting.help)
+    if setting.maximum is not None and value > setting.maximum:
+        raise ConfigError(f"{where} is {value}, more than {setting.maximum:,}", hint=setting.help)
+
+
+_KIND_WORDS = {
+    str: "text",
+    int: "whole number",
+    float: "number",
+    bool: "yes or no (true, false)",
+    Path: "path",
+    Secret: "text",
+}
+_BOOL_WORDS = {
+    "1": True,
+    "true": True,
+    "yes": True,
+    "on": True,
+    "0": False,
+    "false": False,
+    "no": False,
+    "off": False,
+}
+
+
+def _convert(kind: type, raw: Any, environment: Mapping[str, str]) -> Any:
     if kind is bool:
-        words = {
-            "1": True,
-            "true": True,
-            "yes": True,
-            "on": True,
-            "0": False,
-            "false": False,
-            "no": False,
-            "off": False,
-        }
-        return words[str(raw).strip().lower()] if str(raw).strip().lower() in words else _refuse()
-    if kind in (int, float):
-        if isinstance(raw, bool) or (kind is int and isinstance(raw, float)):
-            return _refuse()
-        value = kind(raw)
-        return value if math.isfinite(value) else _refuse()
+        return raw if isinstance(raw, bool) else _bool(str(raw))
     if kind is Path:
-        return Path(str(raw)).expanduser() if str(raw).strip() else _refuse()
+        return _path(str(raw), environment)
+    if kind is int:
+        return _refuse() if isinstance(raw, bool | float) else int(raw)
+    if kind is float:
+        value = _refuse() if isinstance(raw, bool) else float(raw)
+        return value if math.isfinite(value) else _refuse()
     if isinstance(raw, kind):
         return raw
     return kind(raw) if isinstance(raw, str) else _refuse()
+
+
+def _bool(word: str) -> bool:
+    try:
+        return _BOOL_WORDS[word.strip().lower()]
+    except KeyError:
+        raise ValueError from None
+
+
+def _path(text: str, environment: Mapping[str, str]) -> Path:
+    """An absolute path: what is started in the background works in another folder."""
+    if not text.strip() or "\0" in text:
+        raise ValueError
+    if text == "~" or text.startswith("~/"):
+        return _home(environment) / text[2:]
+    return Path(text).absolute()
 
 
 def _refuse() -> Any:
