@@ -1,1 +1,1 @@
-"""."""
+"""The command line: one module per noun. Parse, call, render; nothing is decided here."""

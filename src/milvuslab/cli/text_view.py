@@ -1,0 +1,108 @@
+"""Hits of a text search for a person: numbered, with the words of the question marked, folded to the terminal."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from milvuslab.cli.output import cell_width, format_time
+
+if TYPE_CHECKING:
+    from milvuslab.apps.text.search import TextAnswer, TextHit
+
+__all__ = ["answer_lines", "snippet"]
+
+_SNIPPET_CHARS = 280
+_MARK, _TITLE, _DIM, _END = "\x1b[1;33m", "\x1b[1m", "\x1b[2m", "\x1b[0m"
+
+
+def answer_lines(answer: TextAnswer, *, width: int | None = None, is_color: bool | None = None) -> Iterator[str]:
+    """Lines of an answer.
+
+    Args:
+        answer: what was found.
+        width: columns; None takes the terminal's, at most 100.
+        is_color: whether marks are terminal colours or `[words]` in brackets; None looks at stdout.
+    """
+    width = width or min(100, shutil.get_terminal_size((100, 24)).columns)
+    is_color = sys.stdout.isatty() if is_color is None else is_color
+    if not answer.hits:
+        yield f"nothing found in {answer.collection}"
+    for number, hit in enumerate(answer.hits, start=1):
+        yield from _hit_lines(hit, number=number, width=width, is_color=is_color)
+        yield ""
+    yield (
+        f"{len(answer.hits)} from {answer.collection} ({answer.encoder}): "
+        f"{answer.total_ms:.0f} ms = embed {answer.embed_ms:.0f} + Milvus {answer.milvus_ms:.0f} + the rest"
+    )
+
+
+def snippet(
+    text: str, highlights: tuple[tuple[int, int], ...], *, limit_chars: int = _SNIPPET_CHARS
+) -> list[tuple[str, bool]]:
+    """The part of a passage worth showing, as (text, is marked) pieces; it holds the first marked word.
+
+    >>> snippet("about vectors", ((6, 13),))
+    [('about ', False), ('vectors', True)]
+    """
+    begin = 0
+    if highlights and highlights[0][0] > limit_chars // 2:
+        begin = text.rfind(" ", 0, highlights[0][0] - limit_chars // 4) + 1
+    end = len(text)
+    if end - begin > limit_chars:
+        end = max(text.rfind(" ", begin, begin + limit_chars), begin + limit_chars // 2)
+    pieces = [("… ", False)] if begin else []
+    at = begin
+    for first, last in highlights:
+        if first >= at and last <= end:
+            pieces += [(text[at:first], False), (text[first:last], True)]
+            at = last
+    pieces.append((text[at:end] + (" …" if end < len(text) else ""), False))
+    return [(" ".join(piece.split("\n")), is_marked) for piece, is_marked in pieces if piece]
+
+
+def _hit_lines(hit: TextHit, *, number: int, width: int, is_color: bool) -> Iterator[str]:
+    title = f"{_TITLE}{hit.title}{_END}" if is_color else hit.title
+    yield f"{number:>2}. {title}  ({hit.score:.3f})"
+    yield from _fold(snippet(hit.text, hit.highlights), width=width - 4, is_color=is_color)
+    about = " | ".join(
+        part for part in (hit.language, hit.source, _day(hit.published_at_s), hit.url, hit.document_id) if part
+    )
+    yield f"    {_DIM}{about}{_END}" if is_color else f"    {about}"
+
+
+def _day(published_at_s: int | None) -> str:
+    return "" if published_at_s is None else format_time(published_at_s)[:10]
+
+
+def _fold(pieces: list[tuple[str, bool]], *, width: int, is_color: bool) -> Iterator[str]:
+    """Lines of at most `width` columns, indented, broken between words."""
+    open_mark, close_mark = (_MARK, _END) if is_color else ("[", "]")
+    line, used = "", 0
+    for word, columns in _words(pieces, open_mark, close_mark, mark_columns=0 if is_color else 2):
+        if used and used + 1 + columns > width:
+            yield f"    {line}"
+            line, used = "", 0
+        line, used = (f"{line} {word}", used + 1 + columns) if used else (word, columns)
+    if line:
+        yield f"    {line}"
+
+
+def _words(
+    pieces: list[tuple[str, bool]], open_mark: str, close_mark: str, *, mark_columns: int
+) -> Iterator[tuple[str, int]]:
+    """Words with their columns; a mark may cover a part of a word."""
+    word, columns = "", 0
+    for text, is_marked in pieces:
+        for index, part in enumerate(text.split(" ")):
+            if index:
+                if word:
+                    yield word, columns
+                word, columns = "", 0
+            if part:
+                word += f"{open_mark}{part}{close_mark}" if is_marked else part
+                columns += cell_width(part) + (mark_columns if is_marked else 0)
+    if word:
+        yield word, columns

@@ -1,0 +1,50 @@
+"""What a server holds: its collections and their rows."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+from milvuslab.model.errors import ConflictError
+
+if TYPE_CHECKING:
+    from milvuslab.gateway import Gateway
+
+__all__ = ["CollectionSummary", "collect_contents", "count_rows"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class CollectionSummary:
+    """A collection in a list.
+
+    Attributes:
+        name: of the collection.
+        row_count: rows; deleted ones left out when `is_exact`.
+        is_exact: whether the rows were counted by a query; a collection that is not loaded can only be estimated.
+    """
+
+    name: str
+    row_count: int
+    is_exact: bool
+
+    def as_dict(self) -> dict[str, Any]:
+        """A form for JSON."""
+        return dataclasses.asdict(self)
+
+
+def collect_contents(gateway: Gateway) -> list[CollectionSummary]:
+    """All collections of the server, by name; our probe collections left out."""
+    return [count_rows(gateway, name) for name in gateway.collections.list()]
+
+
+def count_rows(gateway: Gateway, name: str) -> CollectionSummary:
+    """The rows of one collection.
+
+    Raises:
+        NotFoundError: there is none of that name.
+    """
+    gateway.collections.describe(name)
+    try:
+        return CollectionSummary(name=name, row_count=gateway.rows.count(name), is_exact=True)
+    except ConflictError:
+        return CollectionSummary(name=name, row_count=gateway.collections.row_count(name), is_exact=False)
