@@ -32,7 +32,6 @@ _BANNED_LAST = {"v2", "v3", "final", "new"}
 _BANNED_CALLS = {
     "breakpoint": "a debugger is no part of the product",
     "pdb.set_trace": "a debugger is no part of the product",
-    "time.time": "durations take time.monotonic, dates take datetime.now(timezone.utc)",
     "datetime.utcnow": "take datetime.now(timezone.utc)",
     "datetime.datetime.utcnow": "take datetime.now(timezone.utc)",
     "os.system": "start programs with a list of arguments",
@@ -88,7 +87,15 @@ def find_banned_calls(modules: Iterable[Module]) -> list[str]:
                     found.append(f"{module.name}:{node.lineno} calls {called}: {_BANNED_CALLS[called]}")
                 elif called == "print" and module.room != "cli":
                     found.append(f"{module.name}:{node.lineno} prints: only cli/ does")
+            elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and _wall_clock_reads(node) > 1:
+                found.append(f"{module.name}:{node.lineno} {node.name} reads the wall clock twice: take time.monotonic")
     return found
+
+
+def _wall_clock_reads(function: ast.AST) -> int:
+    """One reading is a date to be kept; two in a function are a duration that a change of the clock spoils."""
+    calls = [node for node in ast.walk(function) if isinstance(node, ast.Call)]
+    return sum(ast.unparse(call.func) == "time.time" for call in calls)
 
 
 def find_many_sleeps(modules: Iterable[Module]) -> list[str]:
@@ -173,7 +180,9 @@ def find_unused_modules(modules: Iterable[Module], *, entry_points: Iterable[str
     modules = list(modules)
     imported = {name for module in modules for name, _ in imports_of(module)} | set(entry_points)
     return [
-        f"nobody imports {module.name}" for module in modules if not module.is_package and module.name not in imported
+        f"nobody imports {module.name}"
+        for module in modules
+        if not module.is_package and module.name not in imported and not module.name.endswith(".__main__")
     ]
 
 
