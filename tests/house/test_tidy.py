@@ -5,6 +5,10 @@ from tests.house import tidy
 from tests.house.source import ROOT_DIR, expect_none, own_files, parse, read_modules
 
 MODULES = read_modules()
+ENTRY_POINTS = [
+    "milvuslab.cli.main",
+    "milvuslab.journal.digest",  # for callers of the library: whether two collections hold the same rows
+]
 TEXT_ENDINGS = {".py", ".md", ".toml", ".sh", ".yml", ".yaml", ".json", ".txt", ".cfg", ".html", ".css", ".js", ""}
 
 
@@ -34,7 +38,7 @@ def test_private_names_are_used():
 
 
 def test_modules_are_used():
-    expect_none(tidy.find_unused_modules(MODULES, entry_points=["milvuslab.cli.main"]))
+    expect_none(tidy.find_unused_modules(MODULES, entry_points=ENTRY_POINTS))
 
 
 def test_text_has_no_leftovers():
@@ -90,6 +94,10 @@ def test_a_second_sleep_is_found():
 @pytest.mark.parametrize("read", ["os.environ['A']", "os.getenv('A')", "os.environ.get('A')", "'A' in os.environ"])
 def test_environment_reads_are_found(read):
     assert tidy.find_environment_reads([parse("milvuslab.data.wiki", f"def f():\n    return {read}")])
+
+
+def test_a_program_may_read_the_environment():
+    assert tidy.find_environment_reads([parse("milvuslab.studio.__main__", "resolve(environment=os.environ)")]) == []
 
 
 @pytest.mark.parametrize("whole", ["{**os.environ, 'A': '1'}", "dict(os.environ)", "os.environ | {'A': '1'}"])

@@ -111,13 +111,13 @@ def find_many_sleeps(modules: Iterable[Module]) -> list[str]:
 
 
 def find_environment_reads(modules: Iterable[Module]) -> list[str]:
-    """Reads of the environment outside `cli/`, which turns it into settings once.
+    """Reads of the environment outside `cli/` and programs (`__main__`), which turn it into settings once.
 
     Handing the whole environment on to a program that we start is fine, inside a function.
     """
     found = []
     for module in modules:
-        if module.room == "cli":
+        if module.room == "cli" or module.name.endswith(".__main__"):
             continue
         handed_on = {id(node) for node in _handed_on(module.tree)}
         for node in ast.walk(module.tree):

@@ -12,8 +12,8 @@ __all__ = ["render_page"]
 
 _HEAD = """# Commands
 
-`milvuslab COMMAND --help` prints the same. Every command takes `--json` and then prints one JSON value; exit codes are listed
-in [errors](errors.md).
+`milvuslab COMMAND --help` prints the same. Exit codes are listed in [errors](errors.md), settings in [settings](settings.md).
+Every command takes these options besides its own:
 """
 
 
@@ -23,46 +23,55 @@ def render_page(root_dir: Path) -> str:
     from milvuslab.cli.main import app
 
     root = typer.main.get_command(app)
-    return "\n\n".join([_HEAD.strip(), *_sections(root, ["milvuslab"])])
+    shared = {name for option in root.params for name in option.opts} - {"--version"}
+    rows = [_row(option) for option in root.params if shared & set(option.opts)]
+    return "\n\n".join([_HEAD.strip(), "\n".join(rows), *_sections(root, ["milvuslab"], shared)])
 
 
-def _sections(command: Any, names: list[str]) -> list[str]:
+def _sections(command: Any, names: list[str], shared: set[str]) -> list[str]:
     children = getattr(command, "commands", None)
     if children is None:
-        return [_section(command, names)]
-    sections = [_section(command, names)] if len(names) > 1 else []
+        return [_section(command, names, shared)]
+    sections = [_section(command, names, shared)] if len(names) > 1 else []
     for name, child in children.items():
         if not child.hidden:
-            sections += _sections(child, [*names, name])
+            sections += _sections(child, [*names, name], shared)
     return sections
 
 
-def _section(command: Any, names: list[str]) -> str:
-    parameters = [parameter for parameter in command.params if not getattr(parameter, "hidden", False)]
-    arguments = [parameter for parameter in parameters if parameter.param_type_name == "argument"]
-    options = [parameter for parameter in parameters if parameter.param_type_name == "option"]
-    usage = " ".join([*names, *(_argument(argument) for argument in arguments)])
-    parts = [f"## {' '.join(names)}", f"```\n{usage}\n```", inspect.cleandoc(command.help or "").replace("\b\n", "")]
-    rows = [f"- `{_argument(argument)}`: {_text(argument)}" for argument in arguments]
-    rows += [f"- `{_option(option)}`: {_text(option)}" for option in options if option.name != "help"]
-    return "\n\n".join([*parts, "\n".join(rows)] if rows else parts)
+def _section(command: Any, names: list[str], shared: set[str]) -> str:
+    own = [parameter for parameter in command.params if not shared & set(parameter.opts)]
+    rows = [_row(parameter) for parameter in own if parameter.name != "help" and not parameter.hidden]
+    arguments = [_label(parameter) for parameter in own if parameter.param_type_name == "argument"]
+    parts = [f"## {' '.join(names)}"]
+    if not getattr(command, "commands", None):
+        parts.append(_code(" ".join([*names, *arguments])))
+    parts += [_plain(command.help), "\n".join(rows)]
+    if command.epilog:
+        parts.append(_code(_plain(command.epilog)))
+    return "\n\n".join(part for part in parts if part)
 
 
-def _argument(argument: Any) -> str:
-    name = argument.metavar or argument.name.upper()
-    return name if argument.required else f"[{name}]"
-
-
-def _option(option: Any) -> str:
-    names = ", ".join([*option.opts, *option.secondary_opts])
-    if option.is_flag:
-        return names
-    return f"{names} {option.metavar or option.type.name.upper()}"
-
-
-def _text(parameter: Any) -> str:
-    text = " ".join((getattr(parameter, "help", "") or "").split())
+def _row(parameter: Any) -> str:
+    # What a parameter says of itself, and not the line of --help, which every version of typer words anew.
+    text = " ".join((parameter.help or "").split())
     default = parameter.default
     if isinstance(default, bool) or default in (None, "", ()) or callable(default):
-        return text
-    return f"{text} Default: `{default}`."
+        return f"- `{_label(parameter)}`: {text}"
+    return f"- `{_label(parameter)}`: {text} Default: `{default}`."
+
+
+def _label(parameter: Any) -> str:
+    value = parameter.metavar or parameter.name.upper()
+    if parameter.param_type_name == "argument":
+        return value if parameter.required else f"[{value}]"
+    names = ", ".join([*parameter.opts, *parameter.secondary_opts])
+    return names if parameter.is_flag else f"{names} {value}"
+
+
+def _plain(text: str | None) -> str:
+    return inspect.cleandoc((text or "").replace("\b\n", ""))
+
+
+def _code(text: str) -> str:
+    return f"```text\n{text}\n```"
