@@ -3,6 +3,7 @@
 import os
 
 import pytest
+
 from tests.docs.console import Step, matches, read_session, run_session
 
 PAGE = """Text.

@@ -1,11 +1,11 @@
 """Generated pages say what the code says now."""
 
 import pytest
-from tests.docs.markdown import table_rows
-from tools import generate_docs
 
 from milvuslab.model import errors
 from milvuslab.model.settings import SETTINGS
+from tests.docs.markdown import table_rows
+from tools import generate_docs
 
 
 @pytest.mark.parametrize("path", generate_docs.PAGES)

@@ -4,6 +4,7 @@ import urllib.parse
 from pathlib import Path
 
 import pytest
+
 from tests.docs.markdown import anchors_of, docs_pages, links_of
 from tests.house.source import ROOT_DIR, expect_none
 

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
+
 from tests.docs.markdown import table_rows
 from tests.house.source import ROOT_DIR, expect_none, parse, read_modules
 

@@ -4,6 +4,7 @@ import doctest
 import importlib
 
 import pytest
+
 from tests.house.source import read_modules
 
 NAMES = [module.name for module in read_modules() if "\n    >>> " in module.text or "\n>>> " in module.text]

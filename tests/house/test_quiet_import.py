@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+
 from tests.house.source import PACKAGE_DIR, expect_none
 
 PROGRAM = Path(__file__).with_name("quiet_import.py")

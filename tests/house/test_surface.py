@@ -1,6 +1,7 @@
 """Every module says what it shows, and shows what it says."""
 
 import pytest
+
 from tests.house.source import expect_none, parse, read_modules
 from tests.house.surface import find_surface_gaps
 

@@ -1,6 +1,7 @@
 """Names, calls, leftovers and sizes; first on this repository, then on snippets that must and must not be found."""
 
 import pytest
+
 from tests.house import tidy
 from tests.house.source import ROOT_DIR, expect_none, own_files, parse, read_modules
 
