@@ -205,6 +205,13 @@ SETTINGS: dict[str, Setting] = {
             help="Key that clients send as 'Authorization: Bearer KEY'; required beyond loopback.",
         ),
         Setting(
+            name="studio_public_url",
+            kind=str,
+            default="",
+            help="Address under which people reach the studio through a reverse proxy, 'https://studio.example.com'; "
+            "needs studio_key. Requests under another name are refused on loopback.",
+        ),
+        Setting(
             name="request_limit_bytes",
             kind=int,
             default=1_000_000,

@@ -1,0 +1,1 @@
+"""The HTTP API: thin routes that call the applications and the values they answer with."""

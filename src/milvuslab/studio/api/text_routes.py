@@ -1,0 +1,157 @@
+"""Routes of the text application. Each parses, calls the desk, and renders the value that comes back."""
+
+# No `from __future__ import annotations` here: FastAPI reads the annotations of functions that are made inside another,
+# and those must be values then, not text.
+import datetime as dt
+from typing import TYPE_CHECKING, Annotated, Any
+
+from milvuslab.apps.text.search import TextAnswer, TextQuery
+from milvuslab.model.errors import LimitError, UsageError
+from milvuslab.studio.api.schemas import Added, Answer, Deleted, Hit, PostedDocument, Stored, Timing
+from milvuslab.studio.text_desk import TextDesk, check_question
+
+if TYPE_CHECKING:
+    from fastapi import APIRouter
+
+__all__ = ["make_text_router", "parse_moment"]
+
+
+def make_text_router(desk: TextDesk) -> "APIRouter":
+    """The routes under `/api/v1/text`."""
+    from fastapi import APIRouter, Path, Query
+
+    router = APIRouter(prefix="/api/v1/text", tags=["text"])
+    settings = desk.settings
+    Limit = Annotated[int, Query(description=f"Most hits, 1 to {settings.result_limit}.", ge=1)]  # noqa: N806
+    Collection = Annotated[  # noqa: N806
+        str, Query(description="Collection to use; empty takes the language's.", examples=["text_en"], max_length=255)
+    ]
+    DocumentId = Annotated[  # noqa: N806
+        str, Path(description="Key of a document, from a hit.", min_length=1, max_length=128)
+    ]
+
+    @router.get("/search", summary="Search by meaning", response_model=Answer)
+    async def search(  # noqa: PLR0917  FastAPI passes parameters by name
+        q: Annotated[
+            str, Query(description="The question.", examples=["why does snow reflect light", "표 만드는 방법"])
+        ],
+        limit: Limit = 10,
+        language: Annotated[
+            str, Query(description="`ko` or `en`; empty goes by the script of the question.", max_length=16)
+        ] = "",
+        collection: Collection = "",
+        source: Annotated[str, Query(description="Only documents of this source.", max_length=64)] = "",
+        published_after: Annotated[
+            str,
+            Query(description="Only documents published then or later: a day or a time, UTC.", examples=["2001-01-31"]),
+        ] = "",
+        published_before: Annotated[str, Query(description="Only documents published before.")] = "",
+        min_score: Annotated[
+            float | None, Query(description="Only passages with at least this cosine.", ge=-1, le=1)
+        ] = None,
+    ) -> Answer:
+        """Passages nearest to the question in meaning, one per document, best first."""
+        query = TextQuery(
+            text=check_question(q, settings=settings),
+            limit=_check_limit(limit, settings.result_limit),
+            language=language,
+            source=source,
+            published_after_s=parse_moment(published_after, "published_after"),
+            published_before_s=parse_moment(published_before, "published_before"),
+            min_score=min_score,
+        )
+        return _answer(query.text, await desk.run(desk.search, query, collection=collection))
+
+    @router.get("/documents/{document_id}", summary="Read a document", response_model=Stored)
+    async def read(document_id: DocumentId, collection: Collection = "") -> Stored:
+        """The document, put together from its passages."""
+        document = await desk.run(desk.read, document_id, collection=collection)
+        values = document.as_dict()
+        return Stored(**{**values, "published_at": _moment(values.pop("published_at_s"))})
+
+    @router.get("/documents/{document_id}/similar", summary="Find similar documents", response_model=Answer)
+    async def similar(document_id: DocumentId, limit: Limit = 10, collection: Collection = "") -> Answer:
+        """Documents nearest to this one; itself left out."""
+        limit = _check_limit(limit, settings.result_limit)
+        return _answer(document_id, await desk.run(desk.similar, document_id, limit=limit, collection=collection))
+
+    @router.post("/documents", summary="Store a document", response_model=Added, status_code=201)
+    async def add(
+        document: PostedDocument,
+        collection: Collection = "",
+        wait: Annotated[bool, Query(description="Answer only when a search finds it, and say after how long.")] = False,  # noqa: FBT002
+    ) -> Added:
+        """Stores a document; the same text, or the same `document_id` and `source`, again replaces it."""
+        published_at = document.published_at
+        if published_at is not None and published_at.tzinfo is None:
+            published_at = published_at.replace(tzinfo=dt.timezone.utc)
+        added = await desk.run(
+            desk.add,
+            title=document.title,
+            text=document.text,
+            language=document.language,
+            source=document.source,
+            url=document.url,
+            published_at_s=None if published_at is None else int(published_at.timestamp()),
+            origin_id=document.document_id,
+            collection=collection,
+            is_awaited=wait,
+        )
+        return Added.model_validate(added)
+
+    @router.delete("/documents/{document_id}", summary="Remove a document", response_model=Deleted)
+    async def delete(document_id: DocumentId, collection: Collection = "") -> Deleted:
+        """Removes all passages of the document."""
+        passage_count = await desk.run(desk.delete, document_id, collection=collection)
+        return Deleted(document_id=document_id, passage_count=passage_count)
+
+    return router
+
+
+def parse_moment(text: str, name: str) -> int | None:
+    """Unix seconds of a day or a time as ISO 8601 writes it, UTC where no zone is given; None for an empty text.
+
+    >>> parse_moment("1970-01-02", "published_after")
+    86400
+
+    Raises:
+        UsageError: it is neither.
+    """
+    if not text:
+        return None
+    try:
+        moment = dt.datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError:
+        raise UsageError(
+            f"{name} is {text[:40]!r}, which is no day", hint=f"write {name}=2024-01-31 or {name}=2024-01-31T09:00:00Z"
+        ) from None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=dt.timezone.utc)
+    return int(moment.timestamp())
+
+
+def _check_limit(limit: int, maximum: int) -> int:
+    if limit > maximum:
+        raise LimitError(
+            f"limit is {limit}, more than {maximum}",
+            hint="ask for less, or raise the setting result_limit",
+            context={"limit": maximum, "setting": "result_limit"},
+        )
+    return limit
+
+
+def _answer(query: str, answer: TextAnswer) -> Answer:
+    hits = [
+        Hit(
+            document_id=hit.document_id, passage_id=hit.passage_id, ordinal=hit.ordinal, start=hit.start,
+            title=hit.title, text=hit.text, highlights=list(hit.highlights), language=hit.language, source=hit.source,
+            url=hit.url, published_at=_moment(hit.published_at_s), score=hit.score,
+        )
+        for hit in answer.hits
+    ]  # fmt: skip
+    timing = Timing(embed_ms=answer.embed_ms, milvus_ms=answer.milvus_ms, total_ms=answer.total_ms)
+    return Answer(query=query, collection=answer.collection, encoder=answer.encoder, hits=hits, timing=timing)
+
+
+def _moment(unix_s: Any) -> dt.datetime | None:
+    return None if unix_s is None else dt.datetime.fromtimestamp(unix_s, tz=dt.timezone.utc)

@@ -1,0 +1,1 @@
+"""The pages: values rendered to HTML, in Korean and English, kept live over a websocket."""

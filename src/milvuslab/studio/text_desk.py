@@ -1,0 +1,312 @@
+"""The text application as the studio uses it: on threads, on one server, counted; it never waits for what is starting.
+
+Handlers of the event loop call `run`, which takes one of `search_concurrency` threads; further calls wait their turn.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import datetime as dt
+import functools
+import hashlib
+import math
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from milvuslab.apps.text.document import (
+    StoredDocument,
+    TextStats,
+    add_document,
+    collect_text_stats,
+    delete_document,
+    get_document,
+)
+from milvuslab.apps.text.search import TextAnswer, TextQuery, find_similar_documents, search_text
+from milvuslab.apps.text.shelf import DEFAULT_COLLECTIONS, Shelf
+from milvuslab.data.document import Document, clean_text, clean_title, make_document_id
+from milvuslab.data.language import detect_language
+from milvuslab.model.errors import LimitError, NotFoundError, TimedOutError, UsageError
+
+if TYPE_CHECKING:
+    from milvuslab.apps.text.collection import TextCollection
+    from milvuslab.model.settings import Settings
+    from milvuslab.studio.metrics import StudioMetrics
+    from milvuslab.studio.watch.encoders import EncoderWatch
+    from milvuslab.studio.watch.servers import ServerWatch
+
+__all__ = ["OWN_SOURCE", "AddedDocument", "TextDesk", "check_question"]
+
+OWN_SOURCE = "studio"
+"""Source of documents that were added here without naming one; pages offer to delete these."""
+_FIND_TIMEOUT_S = 10.0
+_FIND_PAUSE_S = 0.02
+_PROBE_CHARS = 400
+_STATS_FRESH_S = 3.0
+_T = TypeVar("_T")
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class AddedDocument:
+    """A document that was stored.
+
+    Attributes:
+        document_id: key, for reading, similar documents and deleting.
+        collection: where it went.
+        language: of the document, given or found.
+        stored_after_ms: from taking the text to the server's acknowledgement, encoding included.
+        found_after_ms: from taking the text until a search found it; None when nobody looked.
+    """
+
+    document_id: str
+    collection: str
+    language: str
+    stored_after_ms: float
+    found_after_ms: float | None = None
+
+
+class TextDesk:
+    """Search, similar documents, reading, adding and deleting, on one server.
+
+    Args:
+        servers: gives the connection once there is one.
+        encoders: gives encoders once they are open.
+        server: profile that holds the text collections.
+        settings: limits.
+        metrics: counts what is done.
+    """
+
+    def __init__(
+        self,
+        *,
+        servers: ServerWatch,
+        encoders: EncoderWatch,
+        server: str,
+        settings: Settings,
+        metrics: StudioMetrics,
+    ) -> None:
+        self.server = server
+        self.settings = settings
+        self._servers = servers
+        self._encoders = encoders
+        self._metrics = metrics
+        self._lock = threading.Lock()
+        self._shelf: Shelf | None = None
+        self._stats_lock = threading.Lock()
+        self._stats: list[TextStats] = []
+        self._counted_at_s = -math.inf
+        self._threads = ThreadPoolExecutor(settings.search_concurrency, thread_name_prefix="text")
+
+    async def run(self, function: Callable[..., _T], *args: Any, **named: Any) -> _T:
+        """Calls a method of the desk on one of its threads."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, functools.partial(function, *args, **named))
+
+    def close(self) -> None:
+        """Lets calls that wait go; those that run end by themselves."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def search(self, query: TextQuery, *, collection: str = "") -> TextAnswer:
+        """The passages nearest to the question; see `search_text`."""
+        answer = self._on(
+            lambda shelf: shelf.choose(query.text, language=query.language, collection=collection),
+            lambda target: search_text(target, query),
+        )
+        self._metrics.search_ended(embed_ms=answer.embed_ms, milvus_ms=answer.milvus_ms, total_ms=answer.total_ms)
+        return answer
+
+    def similar(self, document_id: str, *, limit: int, collection: str = "") -> TextAnswer:
+        """Documents like this one; see `find_similar_documents`."""
+        return self._in_holder(
+            document_id,
+            lambda target: find_similar_documents(target, document_id, limit=limit),
+            collection=collection,
+        )
+
+    def read(self, document_id: str, *, collection: str = "") -> StoredDocument:
+        """The document; see `get_document`."""
+        return self._in_holder(document_id, lambda target: get_document(target, document_id), collection=collection)
+
+    def delete(self, document_id: str, *, collection: str = "") -> int:
+        """Removes the document and returns how many passages it had; see `delete_document`."""
+        passage_count = self._in_holder(
+            document_id, lambda target: delete_document(target, document_id), collection=collection
+        )
+        self._metrics.document_deleted()
+        return passage_count
+
+    def add(
+        self,
+        *,
+        title: str,
+        text: str,
+        language: str = "",
+        source: str = "",
+        url: str = "",
+        published_at_s: int | None = None,
+        origin_id: str = "",
+        collection: str = "",
+        is_awaited: bool = False,
+    ) -> AddedDocument:
+        """Stores one document; the same text (or the same `origin_id`) again replaces it.
+
+        Args:
+            title: one line; empty takes the beginning of the text.
+            text: plain text; made NFC and freed of control characters.
+            language: empty finds it out.
+            source: empty takes `studio`.
+            url: where a person can read it.
+            published_at_s: Unix seconds; None takes now.
+            origin_id: its id where it came from; empty makes one of its content.
+            collection: target; empty takes the language's, made when it is not there.
+            is_awaited: whether to search until it is found.
+
+        Raises:
+            LimitError: the text is longer than `document_limit_chars`.
+            SchemaError: a field does not fit.
+            TimedOutError: it is stored, but was not found within 10 s.
+        """
+        began_s = time.perf_counter()
+        document = self._make_document(
+            title=title, text=text, language=language, source=source or OWN_SOURCE, url=url,
+            published_at_s=published_at_s, origin_id=origin_id,
+        )  # fmt: skip
+
+        def choose(shelf: Shelf) -> TextCollection:
+            return shelf.open(collection) if collection else shelf.create_for_language(document.language)
+
+        document_id, name = self._on(choose, lambda target: (add_document(target, document), target.name))
+        stored_s = time.perf_counter() - began_s
+        found_s = self._find(document, document_id, collection=name, began_s=began_s) if is_awaited else None
+        self._metrics.document_added(found_s=found_s)
+        return AddedDocument(
+            document_id=document_id,
+            collection=name,
+            language=document.language,
+            stored_after_ms=round(stored_s * 1e3, 1),
+            found_after_ms=None if found_s is None else round(found_s * 1e3, 1),
+        )
+
+    def stats(self) -> list[TextStats]:
+        """What each text collection holds, counted at most every three seconds.
+
+        Raises:
+            UnreachableError: the server is away.
+            StartError: an encoder is still being prepared.
+        """
+        with self._stats_lock:
+            if time.monotonic() - self._counted_at_s > _STATS_FRESH_S:
+                shelf = self._open_shelf()
+                self._stats = [collect_text_stats(shelf.open(name)) for name in shelf.names()]
+                self._counted_at_s = time.monotonic()
+            return self._stats
+
+    def _make_document(
+        self,
+        *,
+        title: str,
+        text: str,
+        language: str,
+        source: str,
+        url: str,
+        published_at_s: int | None,
+        origin_id: str,
+    ) -> Document:
+        limit_chars = self.settings.document_limit_chars
+        if len(text) > limit_chars:
+            raise LimitError(
+                f"the document has {len(text):,} characters, more than {limit_chars:,}",
+                hint="cut it into parts, or raise the setting document_limit_chars",
+                context={"limit": limit_chars, "setting": "document_limit_chars"},
+            )
+        cleaned = clean_text(text)
+        if not cleaned:
+            raise UsageError("the document has no text", hint="write at least one word")
+        content_id = hashlib.sha256(f"{title}\0{cleaned}".encode("utf-8", "surrogatepass")).hexdigest()[:24]
+        now_s = int(dt.datetime.now(dt.timezone.utc).timestamp())
+        return Document(
+            document_id=origin_id or make_document_id(source=source, row=content_id),
+            title=clean_title(title) or _first_words(cleaned),
+            text=cleaned,
+            language=language or detect_language(cleaned),
+            source=source,
+            url=url,
+            published_at_s=now_s if published_at_s is None else published_at_s,
+        )
+
+    def _find(self, document: Document, document_id: str, *, collection: str, began_s: float) -> float:
+        """Seconds since `began_s` until a search with the document's own beginning finds it."""
+        query = TextQuery(text=f"{document.title}\n{document.text[:_PROBE_CHARS]}", limit=50, source=document.source)
+        pause = threading.Event()
+        deadline_s = time.monotonic() + _FIND_TIMEOUT_S
+        while time.monotonic() < deadline_s:
+            answer = self._on(lambda shelf: shelf.open(collection), lambda target: search_text(target, query))
+            if any(hit.document_id == document_id for hit in answer.hits):
+                return time.perf_counter() - began_s
+            pause.wait(_FIND_PAUSE_S)
+        raise TimedOutError(
+            f"document {document_id} is stored, but no search found it within {_FIND_TIMEOUT_S:g} s",
+            hint="search again in a moment; milvuslab doctor",
+            context={"document_id": document_id, "collection": collection},
+        )
+
+    def _in_holder(self, document_id: str, action: Callable[[TextCollection], _T], *, collection: str) -> _T:
+        """The action on the collection that holds the document; all are asked when none is named."""
+        if collection:
+            return self._on(lambda shelf: shelf.open(collection), action)
+        names = self._open_shelf().names()
+        defaults = [default.collection for default in DEFAULT_COLLECTIONS.values()]
+        for name in sorted(names, key=lambda name: (name not in defaults, name)):
+            try:
+                return self._on(lambda shelf, name=name: shelf.open(name), action)  # type: ignore[misc]
+            except NotFoundError:  # noqa: PERF203  a handful of collections
+                continue
+        raise NotFoundError(
+            f"no collection holds a document {document_id[:80]}",
+            hint="take the id from a search result: GET /api/v1/text/search?q=...",
+        )
+
+    def _on(self, choose: Callable[[Shelf], TextCollection], action: Callable[[TextCollection], _T]) -> _T:
+        """The action on the chosen collection; a collection that vanished is looked at again next time."""
+        shelf = self._open_shelf()
+        target = choose(shelf)
+        try:
+            return action(target)
+        except NotFoundError:
+            if not shelf.gateway.collections.exists(target.name):
+                shelf.forget(target.name)
+            raise
+
+    def _open_shelf(self) -> Shelf:
+        gateway = self._servers.gateway(self.server)
+        with self._lock:
+            if self._shelf is None or self._shelf.gateway is not gateway:
+                self._shelf = Shelf(gateway, open_encoder=self._encoders.get)
+            return self._shelf
+
+
+def check_question(question: str, *, settings: Settings) -> str:
+    """The question without control characters.
+
+    Raises:
+        LimitError: it is longer than `query_limit_chars`.
+        UsageError: nothing is left.
+    """
+    if len(question) > settings.query_limit_chars:
+        raise LimitError(
+            f"the question has {len(question):,} characters, more than {settings.query_limit_chars:,}",
+            hint="ask shorter, or raise the setting query_limit_chars",
+            context={"limit": settings.query_limit_chars, "setting": "query_limit_chars"},
+        )
+    cleaned = " ".join(clean_text(question).split())
+    if not cleaned:
+        raise UsageError("the question is empty", hint="ask something: ?q=what+is+a+vector")
+    return cleaned
+
+
+def _first_words(text: str) -> str:
+    line = clean_title(text.split("\n", 1)[0])
+    return line if len(line) <= 80 else line[:79].rstrip() + "…"

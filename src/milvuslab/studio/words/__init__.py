@@ -1,0 +1,1 @@
+"""Everything the pages say, one table per language."""
