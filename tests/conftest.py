@@ -10,6 +10,8 @@ import pytest
 hypothesis.settings.register_profile("house", deadline=None)
 hypothesis.settings.load_profile("house")
 
+pytest_plugins = ["tests.servers"]
+
 PROGRAMS = {
     "apt": ("apt-get",),
     "chromium": ("chromium", "chromium-browser", "google-chrome"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ from types import TracebackType
 from typing import Any
 
 from milvuslab.gateway import searching
+from milvuslab.gateway.capability_file import read_capabilities, write_capabilities
 from milvuslab.gateway.catalog import Collections
 from milvuslab.gateway.indexes import Indexes
 from milvuslab.gateway.retry import RetryPolicy
@@ -20,7 +22,7 @@ from milvuslab.model.collection import Consistency
 from milvuslab.model.filter import Filter
 from milvuslab.model.metric import Metric
 from milvuslab.model.search import AnnQuery, DistanceRange, Hits, RrfRanker, WeightedRanker
-from milvuslab.model.server import Endpoint
+from milvuslab.model.server import Capabilities, Endpoint
 
 __all__ = ["Gateway", "connect"]
 
@@ -31,13 +33,15 @@ _CHUNK_BYTES = 8 * 1024 * 1024
 class Gateway:
     """A connection to one server. Safe to use from many threads; close it once, or use it in a `with`.
 
-    `collections`, `rows` and `indexes` hold the calls about each; searches are here.
+    `collections`, `rows` and `indexes` hold the calls about each; searches are here. `session` is the connection
+    underneath, for the modules of this room.
     """
 
     def __init__(self, session: Session, *, server_version: str, cache_dir: Path | None) -> None:
-        self._session = session
+        self.session = session
         self._cache_dir = cache_dir
         self._lock = threading.Lock()
+        self._capabilities: Capabilities | None = None
         self.server_version = server_version
         self.collections = Collections(session)
         self.rows = Rows(session)
@@ -46,7 +50,42 @@ class Gateway:
     @property
     def endpoint(self) -> Endpoint:
         """Where the server is."""
-        return self._session.endpoint
+        return self.session.endpoint
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the server was seen to do: probed once (3 to 10 s), then kept by version and build.
+
+        Raises:
+            UnreachableError, TimedOutError: the server does not answer.
+        """
+        with self._lock:
+            if self._capabilities is None:
+                self._capabilities = self._known_capabilities() or self._probe()
+            return self._capabilities
+
+    def probe(self) -> Capabilities:
+        """The capabilities, probed now whatever was kept: after a change of the server's settings."""
+        with self._lock:
+            self._capabilities = self._probe()
+            return self._capabilities
+
+    def _known_capabilities(self) -> Capabilities | None:
+        from milvuslab.gateway.probe import fetch_about
+
+        if self._cache_dir is None:
+            return None
+        about = fetch_about(self)
+        return read_capabilities(self._cache_dir, version=about.version, build=about.build)
+
+    def _probe(self) -> Capabilities:
+        from milvuslab.gateway.probe import probe_server
+
+        probed = probe_server(self.endpoint)
+        if self._cache_dir is not None and probed.is_certain:
+            with contextlib.suppress(OSError):  # a folder that cannot be written costs the next probe, no more
+                write_capabilities(self._cache_dir, probed.capabilities)
+        return probed.capabilities
 
     def search(
         self,
@@ -93,7 +132,7 @@ class Gateway:
             TimedOutError, UnreachableError: no answer.
         """
         return searching.search(
-            self._session, name, vectors, field=field, limit=limit, metric=metric, params=params or {}, where=where,
+            self.session, name, vectors, field=field, limit=limit, metric=metric, params=params or {}, where=where,
             within=within, partitions=partitions, output_fields=output_fields, consistency=consistency,
             group_by=group_by, offset=offset, timeout_s=timeout_s,
         )  # fmt: skip
@@ -118,7 +157,7 @@ class Gateway:
             UnsupportedError: the server merges no searches (before 2.4).
         """
         return searching.hybrid_search(
-            self._session, name, queries, ranker=ranker or RrfRanker(), limit=limit, partitions=partitions,
+            self.session, name, queries, ranker=ranker or RrfRanker(), limit=limit, partitions=partitions,
             output_fields=output_fields, consistency=consistency, timeout_s=timeout_s,
         )  # fmt: skip
 
@@ -141,13 +180,13 @@ class Gateway:
         Each page is a range search that begins at the last distance seen; approximate indexes may end early.
         """
         return searching.search_iterator(
-            self._session, name, vector, field=field, batch_rows=batch_rows, params=params or {}, where=where,
+            self.session, name, vector, field=field, batch_rows=batch_rows, params=params or {}, where=where,
             partitions=partitions, output_fields=output_fields, consistency=consistency, timeout_s=timeout_s,
         )  # fmt: skip
 
     def close(self) -> None:
         """Ends the connection; an embedded Lite file is closed when its last gateway is."""
-        self._session.caller.close()
+        self.session.caller.close()
 
     def __enter__(self) -> Gateway:
         return self

@@ -22,7 +22,7 @@ from milvuslab.model.errors import (
     UsageError,
 )
 
-__all__ = ["class_by_text", "is_lost_connection", "is_message_too_large"]
+__all__ = ["class_by_text", "is_lost_connection", "is_message_too_large", "plain_words"]
 
 _RULES: tuple[tuple[str, type[MilvusLabError]], ...] = (
     (r"auth check fail|unauthenticated|password|not authenticated|permission deny", ForbiddenError),
@@ -41,6 +41,7 @@ _RULES: tuple[tuple[str, type[MilvusLabError]], ...] = (
     (r"dim(ension)?\b|schema|field|varchar", SchemaError),
     (r"invalid|illegal|should be|must be|out of range", UsageError),
 )
+_WRAPPER = re.compile(r"(rpc error: code = \w+ desc = |code: \w+, reason: |timestamp = \d+: |attempt #\d+: )")
 _COMPILED = tuple((re.compile(pattern, re.IGNORECASE), found) for pattern, found in _RULES)
 
 
@@ -50,6 +51,20 @@ def class_by_text(reason: str) -> type[MilvusLabError] | None:
         if pattern.search(reason):
             return found
     return None
+
+
+def plain_words(reason: str) -> str:
+    """The message itself, without the stack trace, time and wrappers that 2.2 and 2.3 put before it.
+
+    >>> plain_words("timestamp = 47: collection not found[collection=docs]")
+    'collection not found[collection=docs]'
+    """
+    words = reason.strip()
+    if words.startswith("stack trace:"):
+        words = re.sub(r"^\S+\.go:\d+ \S+: ", "", words.splitlines()[-1])
+    while (found := _WRAPPER.match(words)) is not None and found.end() < len(words):
+        words = words[found.end() :]
+    return " ".join(words.split())
 
 
 def is_lost_connection(reason: str) -> bool:

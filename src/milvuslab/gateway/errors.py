@@ -15,7 +15,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-from milvuslab.gateway.error_text import class_by_text, is_lost_connection, is_message_too_large
+from milvuslab.gateway.error_text import class_by_text, is_lost_connection, is_message_too_large, plain_words
 from milvuslab.model.errors import (
     ConflictError,
     FilterError,
@@ -185,6 +185,7 @@ def from_status(*, old: str, new: int, reason: str, what: str) -> MilvusLabError
         reason: the server's words.
         what: what we were doing, `search in docs`.
     """
+    reason = plain_words(reason)
     found = class_by_text(reason) if new in _GENERIC_NEW_CODES or new not in NEW_CODES else None
     if found is None and new in NEW_CODES:
         found = class_by_text(reason) if NEW_CODES[new] in (UsageError, SchemaError) else None
@@ -195,7 +196,7 @@ def from_status(*, old: str, new: int, reason: str, what: str) -> MilvusLabError
 def from_rpc(error: Any, *, what: str) -> MilvusLabError:
     """The error for a `grpc.RpcError`."""
     name = error.code().name
-    reason = error.details() or name.lower()
+    reason = plain_words(error.details() or name.lower())
     if name == "UNAVAILABLE":
         # Refused before anything was sent, or lost on the way: only the first is safe to repeat.
         found: type[MilvusLabError] = TimedOutError if is_lost_connection(reason) else UnreachableError
@@ -241,7 +242,7 @@ def translated(*, what: str) -> Iterator[None]:
 
 
 def _make(found: type[MilvusLabError], *, reason: str, what: str, server_code: int | str) -> MilvusLabError:
-    words = " ".join(reason.split())[:500]
+    words = reason[:500]
     context = {"server_code": server_code, "server_words": words}
     if found is UnsupportedError:
         unsupported = UnsupportedError(what, needs="another server", has=f"one that says: {words}")

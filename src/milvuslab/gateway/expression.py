@@ -55,38 +55,38 @@ def render_filter(condition: Filter, spec: CollectionSpec) -> _Text:
         NotFoundError: a field that the collection does not have; the hint names the nearest.
         FilterError: a value that does not fit its field, or that cannot be sent exactly.
     """
-    return _render(condition, spec, depth=0)
+    return _render(condition, spec, depth=0, is_negated=False)
 
 
 def render_ids(spec: CollectionSpec, ids: Sequence[int] | Sequence[str]) -> _Text:
     """The filter for rows with those primary keys."""
-    return _render_membership(Membership(FieldRef(spec.primary.name), tuple(ids)), spec)
+    return _render_membership(Membership(FieldRef(spec.primary.name), tuple(ids)), spec, is_negated=False)
 
 
-def _render(condition: Filter, spec: CollectionSpec, *, depth: int) -> _Text:
+def _render(condition: Filter, spec: CollectionSpec, *, depth: int, is_negated: bool) -> _Text:
     if depth > _DEPTH_MAX:
         raise FilterError(f"a filter nests deeper than {_DEPTH_MAX}", hint="use is_in for long lists of values")
     if isinstance(condition, AllOf | AnyOf):
-        return _render_group(condition, spec, depth=depth)
+        return _render_group(condition, spec, depth=depth, is_negated=is_negated)
     if isinstance(condition, Not):
-        return _negated(_render(condition.part, spec, depth=depth + 1))
+        return _negated(_render(condition.part, spec, depth=depth + 1, is_negated=not is_negated))
     if isinstance(condition, Comparison):
-        return _render_comparison(condition, spec)
+        return _render_comparison(condition, spec, is_negated=is_negated)
     if isinstance(condition, Membership):
-        return _render_membership(condition, spec)
+        return _render_membership(condition, spec, is_negated=is_negated)
     if isinstance(condition, Prefix):
-        return _render_prefix(condition, spec)
+        return _render_prefix(condition, spec, is_negated=is_negated)
     if isinstance(condition, Contains):
         return _render_contains(condition, spec)
     raise FilterError(f"{type(condition).__name__} is no filter this gateway knows")
 
 
-def _render_group(condition: AllOf | AnyOf, spec: CollectionSpec, *, depth: int) -> _Text:
+def _render_group(condition: AllOf | AnyOf, spec: CollectionSpec, *, depth: int, is_negated: bool) -> _Text:
     is_all = isinstance(condition, AllOf)
     texts: list[str] = []
     decided: bool | None = None
     for part in _flat(condition):
-        text = _render(part, spec, depth=depth + 1)
+        text = _render(part, spec, depth=depth + 1, is_negated=is_negated)
         if isinstance(text, str):
             texts.append(text)
         elif text is not is_all:
@@ -122,16 +122,16 @@ def _any(texts: Sequence[_Text]) -> _Text:
     return parts[0] if len(parts) == 1 else "(" + " or ".join(parts) + ")"
 
 
-def _render_comparison(condition: Comparison, spec: CollectionSpec) -> _Text:
+def _render_comparison(condition: Comparison, spec: CollectionSpec, *, is_negated: bool) -> _Text:
     name, field = _resolve(condition.field, spec)
     kind = _kind_of(condition.field, field)
     if condition.operator == "!=":
         # `!=` is the opposite of `==` also where a path leads nowhere.
-        return _negated(_compare(name, kind, "==", condition.value))
-    return _compare(name, kind, condition.operator, condition.value)
+        return _negated(_compare(name, kind, "==", condition.value, is_negated=not is_negated))
+    return _compare(name, kind, condition.operator, condition.value, is_negated=is_negated)
 
 
-def _compare(name: str, kind: DataType, operator: str, value: Scalar) -> _Text:
+def _compare(name: str, kind: DataType, operator: str, value: Scalar, *, is_negated: bool) -> _Text:
     if kind in _INT_LIMITS:
         return _compare_int(name, kind, operator, _int_value(name, value))
     if kind in (DataType.FLOAT, DataType.DOUBLE):
@@ -146,9 +146,28 @@ def _compare(name: str, kind: DataType, operator: str, value: Scalar) -> _Text:
         if not isinstance(value, str):
             raise FilterError(f"{name} is VARCHAR and is compared to a string, not {value!r}")
         return f"({name} {operator} {_string(value)})"
+    return _compare_json(name, operator, value, is_negated=is_negated)
+
+
+def _compare_json(name: str, operator: str, value: Scalar, *, is_negated: bool) -> _Text:
     if isinstance(value, bool) and operator != "==":
         raise FilterError(f"{name} {operator} {value}: True and False have no order")
-    return f"({name} {operator} {_json_literal(value)})"
+    text = f"{name} {operator} {_json_literal(value)}"
+    if not is_negated:
+        return f"({text})"
+    text = f"({text})"
+    if operator == "==":
+        return _definite(name, text)
+    is_text = f'({name} like "%")'
+    return _definite(name, is_text if isinstance(value, str) else f"(not {is_text})", text)
+
+
+def _definite(name: str, *parts: str) -> str:
+    """The condition with guards, so that a row without the value, or with one of another kind, fails it.
+
+    Lite reckons with unknown: a comparison with nothing is neither true nor false, and so is its opposite.
+    """
+    return f"((exists {name}) and {' and '.join(parts)})"
 
 
 def _compare_int(name: str, kind: DataType, operator: str, value: int) -> _Text:
@@ -186,7 +205,7 @@ def _int_value(name: str, value: Scalar) -> int:
     return value
 
 
-def _render_membership(condition: Membership, spec: CollectionSpec) -> _Text:
+def _render_membership(condition: Membership, spec: CollectionSpec, *, is_negated: bool) -> _Text:
     name, field = _resolve(condition.field, spec)
     kind = _kind_of(condition.field, field)
     if kind in _INT_LIMITS:
@@ -201,21 +220,23 @@ def _render_membership(condition: Membership, spec: CollectionSpec) -> _Text:
                 raise FilterError(f"{name} is VARCHAR and is compared to strings, not {value!r}")
         literals = dict.fromkeys(_string(str(value)) for value in condition.values)
         return f"({name} in [{','.join(literals)}])" if literals else False
-    return _any([_compare(name, kind, "==", value) for value in dict.fromkeys(map(_typed, condition.values))])
+    # True, 1 and 1.0 are one key to Python, but True is another value inside JSON.
+    values = {(type(value), value): value for value in condition.values}.values()
+    return _any([_compare(name, kind, "==", value, is_negated=is_negated) for value in values])
 
 
-def _typed(value: Scalar) -> Scalar:
-    return value
-
-
-def _render_prefix(condition: Prefix, spec: CollectionSpec) -> _Text:
+def _render_prefix(condition: Prefix, spec: CollectionSpec, *, is_negated: bool) -> _Text:
     name, field = _resolve(condition.field, spec)
     kind = _kind_of(condition.field, field)
     if kind not in (DataType.VARCHAR, DataType.JSON):
         raise FilterError(f"{name} is {kind}; only strings begin with something")
     after = _after_prefix(condition.prefix)
-    lower = f"{name} >= {_string(condition.prefix)}"
-    return f"({lower})" if after is None else f"({lower} and {name} < {_string(after)})"
+    parts = [f"{name} >= {_string(condition.prefix)}"]
+    if after is not None:
+        parts.append(f"{name} < {_string(after)}")
+    if is_negated and kind is DataType.JSON:
+        return _definite(name, f'({name} like "%")', *[f"({part})" for part in parts])
+    return f"({' and '.join(parts)})"
 
 
 def _after_prefix(prefix: str) -> str | None:
@@ -232,15 +253,20 @@ def _render_contains(condition: Contains, spec: CollectionSpec) -> _Text:
     if field is not None and field.data_type is DataType.ARRAY and not condition.field.path:
         kind = field.element_type or DataType.JSON
         if kind in (DataType.FLOAT, DataType.DOUBLE, DataType.BOOL) or kind is DataType.VARCHAR:
-            literal = _compare("", kind, "==", condition.value)
+            decided = _compare(name, kind, "==", condition.value, is_negated=False)
         else:
-            literal = _compare_int("", kind, "==", _int_value(name, condition.value))
-        if isinstance(literal, bool):
-            return literal
-        return f"array_contains({name}, {_array_literal(kind, condition.value)})"
+            decided = _compare_int(name, kind, "==", _int_value(name, condition.value))
+        if isinstance(decided, bool):
+            return decided
+        return _call_contains("array_contains", name, _array_literal(kind, condition.value))
     if _kind_of(condition.field, field) is not DataType.JSON:
         raise FilterError(f"{name} is no list", hint="contains works on ARRAY and JSON fields")
-    return f"json_contains({name}, {_json_literal(condition.value)})"
+    return _call_contains("json_contains", name, _json_literal(condition.value))
+
+
+def _call_contains(function: str, name: str, literal: str) -> str:
+    # Lite reads a minus sign in this place only within parentheses.
+    return f"{function}({name}, {f'({literal})' if literal.startswith('-') else literal})"
 
 
 def _array_literal(kind: DataType, value: Scalar) -> str:
@@ -276,8 +302,8 @@ def _step(key: str | int) -> str:
         if key < 0:
             raise FilterError(f"a position counts from 0, not {key}")
         return f"[{key}]"
-    if not key:
-        raise FilterError("a path has an empty name")
+    if not key or "\0" in key:
+        raise FilterError(f"a path has the name {key!r}, which servers cannot look up")
     return f"[{_string(key)}]"
 
 

@@ -84,7 +84,7 @@ class Indexes:
         session.forget(name)
 
 
-def start_index(session: Session, name: str, spec: IndexSpec) -> None:
+def start_index(session: Session, name: str, spec: IndexSpec, *, timeout_s: float | None = None) -> None:
     """Asks for an index and returns while it is being built."""
     protos = session.protos
     request = protos.milvus.CreateIndexRequest(
@@ -95,7 +95,7 @@ def start_index(session: Session, name: str, spec: IndexSpec) -> None:
         "CreateIndex",
         request,
         what=f"build {spec.index_type or 'an index'} on {name}.{spec.field_name}",
-        timeout_s=session.slow_timeout_s,
+        timeout_s=timeout_s or session.slow_timeout_s,
     )
 
 

@@ -40,6 +40,7 @@ TYPE_NUMBERS: dict[DataType, int] = {
 
 _TYPES = {number: data_type for data_type, number in TYPE_NUMBERS.items()}
 _DYNAMIC_FIELD = "$meta"
+_LENGTH_MAX_BYTES = 65_535
 _INDEX_STATES = {0: "None", 1: "Unissued", 2: "InProgress", 3: "Finished", 4: "Failed", 5: "Retry"}
 
 
@@ -144,13 +145,16 @@ def _field_to_message(field: FieldSpec, *, is_auto_id: bool) -> Any:
 def _field_from_message(message: Any) -> FieldSpec:
     params = {pair.key: pair.value for pair in message.type_params}
     data_type = _TYPES[message.data_type]
+    element_type = _TYPES[message.element_type] if data_type is DataType.ARRAY else None
+    if element_type is DataType.VARCHAR:
+        params.setdefault("max_length", str(_LENGTH_MAX_BYTES))  # Lite forgets it
     return FieldSpec(
         name=message.name,
         data_type=data_type,
         dim=int(params["dim"]) if data_type.has_dim and "dim" in params else None,
         max_length_bytes=int(params["max_length"]) if params.get("max_length") else None,
         max_capacity=int(params["max_capacity"]) if params.get("max_capacity") else None,
-        element_type=_TYPES[message.element_type] if data_type is DataType.ARRAY else None,
+        element_type=element_type,
         is_primary=message.is_primary_key,
         is_partition_key=message.is_partition_key,
         description=message.description,
