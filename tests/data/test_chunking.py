@@ -1,5 +1,6 @@
 """Passages: cover the text, keep the limit, respect the overlap, prefer sentence borders."""
 
+import itertools
 import re
 
 import numpy as np
@@ -76,7 +77,7 @@ def test_passages_cover_the_text_within_the_limit(text, limit, overlap, tokens, 
         assert chunk.token_count == len(tokens(chunk.text)) <= limit
         covered.update(range(chunk.start, chunk.end))
     assert [i for i, letter in enumerate(text) if not letter.isspace() and i not in covered] == []
-    for before, after in zip(chunks, chunks[1:], strict=False):
+    for before, after in itertools.pairwise(chunks):
         assert before.start < after.start
         assert before.end < after.end
         assert len(tokens(text[after.start : before.end])) <= overlap or after.start >= before.end

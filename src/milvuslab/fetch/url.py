@@ -40,7 +40,6 @@ __all__ = ["FetchedFile", "check_address", "fetch_url", "is_public_address"]
 
 _REDIRECT_LIMIT = 5
 _ABOUT_VERSION = 1
-_BLOCK_BYTES = 1 << 18
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
@@ -208,7 +207,7 @@ def _fetch_once(
         for _ in range(_REDIRECT_LIMIT + 1):
             response = _send(client, url, headers, is_private_allowed)
             try:
-                if response.is_redirect:
+                if response.has_redirect_location:
                     url = urljoin(url, response.headers["location"])
                     continue
                 if response.status_code == 304 and whole is not None:
@@ -312,7 +311,7 @@ def _take(
 
 def _blocks(response: httpx.Response, url: str) -> Iterator[bytes]:
     try:
-        yield from response.iter_raw(_BLOCK_BYTES)
+        yield from response.iter_raw()  # as it arrives: what is gathered into blocks is lost when the connection breaks
     except httpx.TimeoutException:
         raise TimedOutError(f"{_shown(url)} stopped sending", hint="run again to go on") from None
     except httpx.HTTPError as error:

@@ -75,18 +75,20 @@ def read_site(path: Path) -> Site:
         DumpDamagedError: the file does not begin like a MediaWiki export.
     """
     parser = _PageParser(markup_limit_chars=0)
-    size_bytes, last_offset = 0, 0
-    with path.open("rb") as file:
-        for offset, piece in _pieces(file, 0):
-            if offset != last_offset and parser.head_ended and not parser.page_began:
-                return dataclasses.replace(parser.site(), is_multistream=True)
-            last_offset = offset
-            parser.feed(piece)
-            size_bytes += len(piece)
-            if parser.page_began:
-                return parser.site()
-            if not parser.is_export and size_bytes > _HEAD_LIMIT_BYTES:
-                break
+    size_bytes = 0
+    try:
+        with path.open("rb") as file:
+            for _, piece, ends_stream in _pieces(file, 0):
+                parser.feed(piece)
+                size_bytes += len(piece)
+                if ends_stream and parser.head_ended and not parser.page_began:
+                    return dataclasses.replace(parser.site(), is_multistream=True)
+                if parser.page_began or size_bytes > _HEAD_LIMIT_BYTES:
+                    break
+    except DumpDamagedError:
+        # Damage behind the head is for the reading of pages to report, after the pages before it.
+        if not parser.is_export:
+            raise
     if not parser.is_export:
         raise DumpDamagedError("it does not begin with <mediawiki>")
     return parser.site()
@@ -104,7 +106,7 @@ def iterate_pages(
     parser.begin_stream(stream_offset, has_head=stream_offset == 0)
     try:
         with path.open("rb") as file:
-            for offset, piece in _pieces(file, stream_offset):
+            for offset, piece, _ in _pieces(file, stream_offset):
                 if site.is_multistream and offset != parser.stream_offset:
                     parser.begin_stream(offset, has_head=False)
                     skip_pages = skip_pages if offset == stream_offset else 0
@@ -125,8 +127,8 @@ def iterate_pages(
         raise DumpDamagedError("it ends before </mediawiki>")
 
 
-def _pieces(file: BinaryIO, start: int) -> Iterator[tuple[int, bytes]]:
-    """Unpacked blocks, each with the offset of the compressed stream it comes from (0 for all where that means nothing)."""
+def _pieces(file: BinaryIO, start: int) -> Iterator[tuple[int, bytes, bool]]:
+    """Unpacked blocks, each with the offset of its bz2 stream and whether that ends with it; 0 and False elsewhere."""
     file.seek(0)
     mark = file.read(3)
     file.seek(start)
@@ -137,20 +139,20 @@ def _pieces(file: BinaryIO, start: int) -> Iterator[tuple[int, bytes]]:
             yield from _gzip_pieces(file)
         else:
             while piece := file.read(_BLOCK_BYTES):
-                yield 0, piece
+                yield 0, piece, False
     except (OSError, EOFError, zlib.error) as error:
         raise DumpDamagedError(f"its compression is damaged near byte {file.tell():,}: {error}") from error
 
 
-def _gzip_pieces(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
+def _gzip_pieces(file: BinaryIO) -> Iterator[tuple[int, bytes, bool]]:
     import gzip
 
     with gzip.open(file) as unpacked:
         while piece := unpacked.read(_BLOCK_BYTES):
-            yield 0, piece
+            yield 0, piece, False
 
 
-def _bz2_pieces(file: BinaryIO, start: int) -> Iterator[tuple[int, bytes]]:
+def _bz2_pieces(file: BinaryIO, start: int) -> Iterator[tuple[int, bytes, bool]]:
     unread = b""
     offset = start
     while unread or (unread := file.read(_BLOCK_BYTES)):
@@ -163,8 +165,9 @@ def _bz2_pieces(file: BinaryIO, start: int) -> Iterator[tuple[int, bytes]]:
                 unread = b""
             else:
                 raw = b""
-            if piece := stream.decompress(raw, _BLOCK_BYTES):
-                yield offset, piece
+            piece = stream.decompress(raw, _BLOCK_BYTES)
+            if piece or stream.eof:
+                yield offset, piece, stream.eof
         unread = stream.unused_data
         offset = file.tell() - len(unread)
 

@@ -151,8 +151,11 @@ def _blocks(main: Any, rules: HtmlRules, dropped: dict[int, Any], *, is_whole_pa
         parts.clear()
         if block.replace(_ITEM, "").replace(_BREAK, "").strip():
             blocks.append(block)
+        elif _ITEM in block:
+            parts.append(_ITEM)  # an item that begins with a block of its own: the mark waits for its text
 
-    cell_depth = 0
+    cell_depth = pre_depth = 0
+    skipped = None
     walk = etree.iterwalk(main, events=("start", "end"))
     for event, element in walk:
         tag = element.tag
@@ -161,7 +164,7 @@ def _blocks(main: Any, rules: HtmlRules, dropped: dict[int, Any], *, is_whole_pa
                 id(element) in dropped or _is_dropped(element, rules, is_whole_page=is_whole_page)
             ):
                 walk.skip_subtree()
-                element.text = None
+                skipped = element
                 continue
             cell_depth += tag in _CELL and (cell_depth > 0 or _is_small(element))
             if cell_depth:
@@ -170,18 +173,24 @@ def _blocks(main: Any, rules: HtmlRules, dropped: dict[int, Any], *, is_whole_pa
                 finish()
             parts.append({"li": _ITEM, "br": _BREAK}.get(tag, ""))
             text = element.text or ""
-            parts.append(text.replace("\n", _BREAK) if tag == "pre" else text)
+            pre_depth += tag == "pre"
+            parts.append(text.replace("\n", _BREAK) if pre_depth else text)
         else:
-            if tag in _CELL:
+            if element is skipped:
+                skipped = None
+            elif tag in _CELL:
                 parts.append(" | " if element.getnext() is not None else "")
                 cell_depth = max(0, cell_depth - 1)
             elif cell_depth:
                 parts.append(" " if tag in _BLOCK else "")
             elif tag in _BLOCK:
                 finish()
+                if tag == "li":
+                    parts.clear()
+            pre_depth = max(0, pre_depth - (tag == "pre"))
             if element is not main:
                 tail = element.tail or ""
-                parts.append(tail.replace("\n", _BREAK) if _is_in_pre(element) else tail)
+                parts.append(tail.replace("\n", _BREAK) if pre_depth else tail)
     finish()
     return [_tidy(block) for block in blocks]
 
@@ -189,10 +198,6 @@ def _blocks(main: Any, rules: HtmlRules, dropped: dict[int, Any], *, is_whole_pa
 def _is_small(cell: Any) -> bool:
     """Whether a table cell holds data, as against a part of a page that is laid out by a table."""
     return sum(map(len, cell.itertext())) <= _CELL_LIMIT_CHARS
-
-
-def _is_in_pre(element: Any) -> bool:
-    return next(element.iterancestors("pre"), None) is not None
 
 
 def _is_dropped(element: Any, rules: HtmlRules, *, is_whole_page: bool) -> bool:

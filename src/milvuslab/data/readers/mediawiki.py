@@ -51,7 +51,7 @@ def read_mediawiki(source: Source, position: str) -> Iterator[tuple[Document, st
         raise PartialError(
             f"{source.name} is damaged behind page {page_count} of this reading: {error}",
             done_count=page_count,
-            resume_token=last_position,
+            resume_token=last_position and f"{last_position}@{source.name}",
             hint="what came before was read; fetch the dump again and go on from there",
         ) from error
 

@@ -45,7 +45,7 @@ def _unit(unit: str) -> str:
 
 
 def _lines(values: list[str]) -> str:
-    return "\n".join(f"* {value}" for value in values if value)
+    return "\n".join(f"{_ITEM}{value}" for value in values if value)
 
 
 TEMPLATE_TEXT: dict[str, Callable[[list[str]], str]] = {
@@ -104,7 +104,8 @@ _LINE_TAGS = frozenset(("br", "hr", "p", "div", "blockquote", "center"))
 _HIDDEN_LINKS = re.compile(r"(?:file|image|media|category|파일|그림|미디어|분류)\s*:", re.IGNORECASE)
 _LANGUAGE_LINK = re.compile(r"[a-z]{2,3}(?:-[a-z]+)*:\S", re.IGNORECASE)
 _MAGIC_WORD = re.compile(r"__[A-Z]{3,20}__")
-_HEADING = "\x02"  # begins a heading line, followed by its level; XML cannot hold this character
+_ITEM = "\x03"  # begins a list item
+_HEADING = "\x02"  # begins a heading line, followed by its level; XML can hold neither of these two characters
 _GREEK = "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau phi chi psi omega"
 _SYMBOLS = {
     **{name: unicodedata.lookup(f"GREEK SMALL LETTER {name.replace('lambda', 'lamda')}") for name in _GREEK.split()},
@@ -115,7 +116,10 @@ _SYMBOLS = {
     "times": "×", "cdot": "·", "le": "≤", "leq": "≤", "ge": "≥", "geq": "≥", "ne": "≠", "neq": "≠", "approx": "≈",
     "infty": "∞", "to": "→", "rightarrow": "→", "pm": "±", "in": "∈", "circ": "°", "ldots": "…", "dots": "…",
 }  # fmt: skip
-_TABLE = re.compile(r"^[ \t:*#]*\{\|(?:(?!^[ \t:*#]*\{\||^[ \t]*\|\}).)*^[ \t]*\|\}(?!\})", re.DOTALL | re.MULTILINE)
+_LIST_MARKS = re.compile(r"^[*#:;]+[ \t]*", re.MULTILINE)
+_REFERENCE = re.compile(r"<ref(?:\s[^<>]*)?>", re.IGNORECASE)
+_STRAY_LIMIT = 100
+_ANY_TAG = re.compile(r"</?[A-Za-z][^<>]{0,300}>|<")
 
 
 def wikitext_to_text(markup: str) -> str:
@@ -132,19 +136,71 @@ def wikitext_to_text(markup: str) -> str:
         raise missing_extra("mwparserfromhell", "text") from None
     parts: list[str] = []
     # Style marks ('' and ''') are left to a pattern: unbalanced ones make the parser back up again and again.
-    code = mwparserfromhell.parse(_without_tables(markup), skip_style_tags=True)
+    code = mwparserfromhell.parse(_prepared(markup), skip_style_tags=True)
     _write(code.nodes, parts, depth=0)
     return _layout("".join(parts))
 
 
+def _prepared(markup: str) -> str:
+    markup = _without_tables(_without_comments(markup))
+    # List marks are set aside: the parser would make a node of each and slow down with their number.
+    markup = _LIST_MARKS.sub(lambda marks: _ITEM if marks[0].strip(":; \t") else "\n", markup)
+    return _without_stray_marks(_without_references(markup))
+
+
+def _without_comments(markup: str) -> str:
+    kept: list[str] = []
+    for index, part in enumerate(markup.split("<!--")):
+        _, closed, behind = part.partition("-->")
+        kept.append(part if index == 0 or not closed else behind)
+    return "".join(kept)
+
+
 def _without_tables(markup: str) -> str:
-    """Inner tables first, so that nested ones go too; the parser would spend most of its time in them."""
-    for _ in range(8):
-        shorter = _TABLE.sub("", markup)
-        if shorter == markup:
-            break
-        markup = shorter
-    return markup
+    """The markup without its tables, nested ones too; of one that is never closed only its first line goes."""
+    kept: list[str] = []
+    begun_at: list[int] = []  # for each open table, how many lines were kept when it began
+    for line in markup.split("\n"):
+        start = line.lstrip(" \t:*#")
+        if start.startswith("{|"):
+            begun_at.append(len(kept))
+        kept.append(line)
+        if begun_at and start.startswith("|}") and not start.startswith("|}}"):
+            del kept[begun_at.pop() :]
+            kept.append(start[2:])
+    for index in begun_at:
+        kept[index] = ""
+    return "\n".join(kept)
+
+
+def _without_references(markup: str) -> str:
+    """The markup without `<ref>`: the parser would spend a third of its time in the citations inside."""
+    kept: list[str] = []
+    position = 0
+    while match := _REFERENCE.search(markup, position):
+        kept.append(markup[position : match.start()])
+        position = match.end()
+        if not match[0].endswith("/>"):
+            end = markup.find("</ref", position)
+            close = markup.find(">", end) if end >= 0 else -1
+            if close < 0:
+                # Never closed: this tag goes, the text stays; what follows has no closing tag either.
+                kept.append(_REFERENCE.sub("", markup[position:]))
+                return "".join(kept)
+            position = close + 1
+    return "".join([*kept, markup[position:]])
+
+
+def _without_stray_marks(markup: str) -> str:
+    """The markup without a kind of mark that is opened hundreds of times more often than closed.
+
+    Each such mark would send the parser to the end of the page and back.
+    """
+    for opening, closing in (("{{", "}}"), ("[[", "]]"), ("[", "]")):
+        if markup.count(opening) - markup.count(closing) > _STRAY_LIMIT:
+            markup = markup.replace(opening, " ").replace(closing, " ")
+    stray_tags = markup.count("<") - 2 * markup.count("</") - markup.count("/>") - markup.count("<br")
+    return _ANY_TAG.sub(" ", markup) if stray_tags > _STRAY_LIMIT else markup
 
 
 def _write(nodes: Iterable[Any], parts: list[str], *, depth: int) -> None:
@@ -205,9 +261,6 @@ def _write_tag(node: Any, parts: list[str], depth: int) -> None:
     tag = str(node.tag).strip().lower()
     if tag in _NO_TEXT_TAGS:
         return
-    if tag in ("li", "dt", "dd") and node.wiki_markup:
-        parts.append(str(node.wiki_markup))
-        return
     if tag == "math":
         parts.append(_formula(str(node.contents)))
         return
@@ -264,11 +317,10 @@ def _line(line: str) -> tuple[int, str]:
     line = line.strip()
     if line.startswith(_HEADING):
         return int(line[1]), line[2:].strip()
-    item = re.match(r"[*#:;]+\s*", line)
-    if item is None:
-        return 0, line
-    rest = line[item.end() :]
-    return 0, f"- {rest}" if rest and item[0].strip(":;") else rest
+    if line.startswith(_ITEM):
+        rest = line.strip(f"{_ITEM} ")
+        return 0, f"- {rest}" if rest else ""
+    return 0, line
 
 
 def _without_empty_sections(blocks: list[tuple[int, str]]) -> list[tuple[int, str]]:
@@ -283,14 +335,26 @@ def _without_empty_sections(blocks: list[tuple[int, str]]) -> list[tuple[int, st
 
 
 def _tidy(raw: str) -> str:
-    text = _MAGIC_WORD.sub("", raw)
-    text = re.sub(r"'{2,5}", "", text)
+    """Without style marks and without what templates and references leave behind: `( ; , )`, `a , b`, doubled blanks.
+
+    Every pattern here is linear in the text, whatever the text.
+    """
+    text = re.sub(r"'{2,5}", "", _MAGIC_WORD.sub("", raw))
     text = re.sub(r"[ \t\u00a0\u2009\u202f]+", " ", text)
-    for _ in range(3):  # what templates and references leave behind: "( ; , )", "()", "[]"
-        text = re.sub(r"\(\s*[,;:/–-]*\s*\)|\[\s*\]|（\s*）", "", text)
-        text = re.sub(r"\(\s*(?:[,;:]\s*)+", "(", text)
-        text = re.sub(r"(?:\s*[,;:])+\s*\)", ")", text)
-    text = re.sub(r"([,;])(?:\s*[,;])+", r"\1", text)
-    text = re.sub(r" +([,.;:!?)\]])(?=\s|$)", r"\1", text)
-    text = re.sub(r"\( +", "(", text)
+    for _ in range(3):  # brackets within brackets
+        text = re.sub(r"\([ ,;:/–-]*\)|\[ ?\]|（ ?）", "", text)
+    text = re.sub(r"\([ ,;:]+", "(", text)
+    text = re.sub(r"[ ,;:]{2,}", _punctuation, text)
+    text = re.sub(r" ([,.;:!?)\]])(?=\s|$)", r"\1", text)
     return re.sub(r" {2,}", " ", text)
+
+
+def _punctuation(run: re.Match[str]) -> str:
+    """A run of blanks, commas, semicolons and colons, mended where something was taken out of it."""
+    marks = run[0].replace(" ", "")
+    following = run.string[run.end() : run.end() + 1]
+    if following == ")":
+        return ""
+    if len(marks) > 1 and ":" not in marks:
+        return marks[0] + (" " if run[0].endswith(" ") else "")
+    return run[0]
