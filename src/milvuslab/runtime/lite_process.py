@@ -1,4 +1,6 @@
-"""What runs in a Lite server's process: `python -m milvuslab.runtime.lite_process FOLDER PORT`.
+"""What runs in a Lite server's process: its arguments are the data folder and the port.
+
+It is run as a file, outside our package, so it imports nothing of it.
 
 Lite's own command ends on Ctrl-C only and does not close its files on SIGTERM; this one ends on both, answers the
 calls that are under way and closes the folder.

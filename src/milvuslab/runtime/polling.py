@@ -8,15 +8,15 @@ from typing import TypeVar
 
 __all__ = ["poll_until"]
 
-Answer = TypeVar("Answer")
+_Answer = TypeVar("_Answer")
 
 
-def poll_until(ask: Callable[[], Answer | None], *, timeout_s: float, interval_s: float = 0.05) -> Answer | None:
-    """First answer that is neither None nor False, or None when `timeout_s` is over; asks at least once."""
+def poll_until(ask: Callable[[], _Answer | None], *, timeout_s: float, interval_s: float = 0.05) -> _Answer | None:
+    """First answer that is true in a condition, or None when `timeout_s` is over; asks at least once."""
     deadline = time.monotonic() + timeout_s
     while True:
         answer = ask()
-        if answer is not None and answer is not False:
+        if answer:
             return answer
         left_s = deadline - time.monotonic()
         if left_s <= 0:

@@ -25,8 +25,7 @@ def choose_ports(names: Sequence[str], *, taken: Collection[int], seed: int) -> 
     Args:
         names: what each port is for: `proxy`, `metrics`.
         taken: ports that other profiles have, whether their servers run or not.
-        seed: for example the user's id; users begin to look at different places, so that two who choose while
-            nothing runs do not choose the same.
+        seed: where to begin; those who choose ports that they will use later give different ones.
 
     Raises:
         ConflictError: no block of free ports is left.

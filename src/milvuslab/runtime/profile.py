@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import stat
+import zlib
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -224,7 +225,9 @@ def _add(
 
 def _choose(home_dir: Path, kind: ServerKind) -> dict[str, int]:
     taken = {port for profile in list_profiles(home_dir) for port in profile.ports.values()}
-    return choose_ports(PORT_NAMES[kind], taken=taken, seed=os.getuid()) if PORT_NAMES[kind] else {}
+    # Users, and several homes of one user, begin at different places: what they choose is in use only later.
+    seed = zlib.crc32(f"{os.getuid()} {home_dir.resolve()}".encode())
+    return choose_ports(PORT_NAMES[kind], taken=taken, seed=seed) if PORT_NAMES[kind] else {}
 
 
 def _write(profile: Profile) -> None:

@@ -43,7 +43,6 @@ __all__ = [
 _MARK = "_MILVUSLAB_PROGRAM"
 # Not MILVUSLAB_*: those names are settings, and a program of ours that reads its settings would refuse this one.
 _FORMAT = 1
-_LOG_LIMIT_BYTES = 10_000_000
 _LOG_KEPT_COUNT = 3
 _LINE_LIMIT = 2_000
 _KILL_TIMEOUT_S = 10.0
@@ -58,7 +57,7 @@ class Program:
         argv: program and arguments; the program as an absolute path.
         environment: the whole environment; nothing is inherited.
         working_dir: folder it runs in; made when missing.
-        log_path: file that takes stdout and stderr.
+        log_path: file that takes stdout and stderr of one run; the last three runs are kept beside it.
         record_path: file that says which process it is; also its identity, so one per program.
     """
 
@@ -248,7 +247,7 @@ def _start_lock(record_path: Path) -> Iterator[None]:
 
 
 def _rotate_log(path: Path) -> None:
-    if not path.is_file() or path.stat().st_size < _LOG_LIMIT_BYTES:
+    if not path.is_file() or path.stat().st_size == 0:
         return
     for number in range(_LOG_KEPT_COUNT - 1, 0, -1):
         older = path.with_name(f"{path.name}.{number}")

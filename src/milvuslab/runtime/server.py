@@ -8,6 +8,7 @@ and the processes say.
 from __future__ import annotations
 
 import dataclasses
+import re
 import shutil
 import time
 from collections.abc import Callable, Mapping
@@ -56,6 +57,7 @@ _NEEDED_BYTES = {ServerKind.LITE: 50_000_000, ServerKind.STANDALONE: 500_000_000
 # A fresh standalone writes 212 MB before the first row: etcd 62 MB and RocksMQ 150 MB lay out their files (measured).
 _ATTEMPT_S = 15.0
 _LOG_LINES_SHOWN = 12
+_CRASH = re.compile(r"panic: |fatal error: |SIG[A-Z]+: |goroutine \d+ \[|\*\*\* Aborted")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -250,7 +252,7 @@ def _died(profile: Profile, running: RunningProgram) -> StartError:
     exit_text = read_exit(running.pid)
     lines = _last_words(profile)
     cause, step = guess_cause(lines, exit_text=exit_text)
-    shown = "\n".join(f"  {line[:300]}" for line in lines[-_LOG_LINES_SHOWN:])
+    shown = "\n".join(f"  {line[:300]}" for line in lines)
     return StartError(
         f"server {profile.name} died at start"
         + (f" ({exit_text})" if exit_text else "")
@@ -262,10 +264,10 @@ def _died(profile: Profile, running: RunningProgram) -> StartError:
 
 
 def _last_words(profile: Profile) -> tuple[str, ...]:
-    """What the program printed, which holds panics and loader errors; a goroutine dump keeps its beginning."""
-    lines = read_log_tail(profile.folder / "logs" / "program.log", line_count=4_000)
-    panics = [number for number, line in enumerate(lines) if line.startswith(("panic: ", "fatal error: "))]
-    return lines[panics[-1] :][:40] if panics else lines[-40:]
+    """The end of what the program printed in this run; of a Go crash the lines around its beginning."""
+    lines = read_log_tail(profile.folder / "logs" / "program.log", line_count=4_000, limit_bytes=2_000_000)
+    crashes = [number for number, line in enumerate(lines) if _CRASH.match(line)]
+    return lines[max(0, crashes[0] - 8) : crashes[0] + 4] if crashes else lines[-_LOG_LINES_SHOWN:]
 
 
 def _answers(profile: Profile, *, settings: Settings, is_ready: IsReady | None) -> bool:
