@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.embed.samples import EVERYTHING, in_nfd
 
 from milvuslab.embed.characters import prepare_text, trace_text
+from tests.embed.samples import EVERYTHING, in_nfd
 
 TABLE = {ord("\t"): " ", ord("\x01"): "", ord("ﬁ"): "fi", ord("①"): "1", ord("½"): "1⁄2"}
 

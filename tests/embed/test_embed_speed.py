@@ -4,8 +4,8 @@ import platform
 import sys
 
 import pytest
-from benchmarks import embed_speed
 
+from benchmarks import embed_speed
 from milvuslab.embed import ENCODERS
 
 

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as given_with
 from hypothesis import strategies as st
-from tests.embed.samples import EVERYTHING
 
 from milvuslab.embed import ENCODERS, prepare_model
 from milvuslab.embed.text_tokenizer import open_tokenizer
+from tests.embed.samples import EVERYTHING
 
 FEW = given_with(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 

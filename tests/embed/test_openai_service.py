@@ -7,7 +7,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
-from tests.embed.samples import ENGLISH, EVERYTHING, KOREAN
 
 from milvuslab.embed import open_encoder
 from milvuslab.embed.openai_service import open_openai_service
@@ -20,6 +19,7 @@ from milvuslab.model.errors import (
     UnreachableError,
 )
 from milvuslab.model.settings import resolve
+from tests.embed.samples import ENGLISH, EVERYTHING, KOREAN
 
 KEY = "sk-very-private-1234"
 

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as given_with
 from hypothesis import strategies as st
-from tests.embed.samples import ENGLISH, EVERYTHING, KOREAN, in_nfd
 
 from milvuslab.embed.text_tokenizer import open_tokenizer
 from milvuslab.model.errors import CheckFailedError
+from tests.embed.samples import ENGLISH, EVERYTHING, KOREAN, in_nfd
 
 LIVELY = given_with(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 

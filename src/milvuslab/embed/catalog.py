@@ -114,7 +114,7 @@ def open_encoder(name: str, *, settings: Settings, observer: Observer = silent) 
     """
     kind, separator, rest = name.partition(":")
     if separator and kind == "onnx":
-        return open_onnx_folder(rest, thread_count=_threads(settings), batch_rows=settings.embed_batch_rows)
+        return open_onnx_folder(rest, thread_count=_threads(settings))
     if separator and kind == "st":
         return open_sentence_transformer(rest, batch_rows=settings.embed_batch_rows)
     if name == "openai":
@@ -126,13 +126,13 @@ def open_encoder(name: str, *, settings: Settings, observer: Observer = silent) 
     folder = prepare_model(spec, settings=settings, observer=observer).path
     replacements = folder / _REPLACEMENTS if _REPLACEMENTS in spec.files else None
     return OnnxEncoder(
-        session=open_session(folder / _MODEL, thread_count=_threads(settings)),
+        session=open_session(folder / _MODEL),
         tokenizer=open_tokenizer(
             folder / _TOKENIZER, limit_tokens=spec.recipe.limit_tokens, replacements_path=replacements
         ),
         recipe=spec.recipe,
         fingerprint=spec.fingerprint,
-        batch_rows=settings.embed_batch_rows,
+        thread_count=_threads(settings),
     )
 
 
@@ -189,7 +189,7 @@ def _e5(name: str, form: E5Form, *, model_sha256: str, size_bytes: int) -> Encod
             _REPLACEMENTS: "0943138b1c92614816dec981e5c800c3e118486a3219ce3715d0bbe06c0f30ea",
         },
         size_bytes=size_bytes,
-        recipe=Recipe(pooling="none", limit_tokens=512, query_prefix="query: ", passage_prefix="passage: ", pad_id=1),
+        recipe=Recipe(pooling="none", limit_tokens=512, query_prefix="query: ", passage_prefix="passage: "),
         build=_build_e5(form),
     )
 

@@ -4,8 +4,8 @@ Every implementation keeps these promises:
 
 - vectors are (n, dim) float32 of length 1, in the order of the texts; no texts give (0, dim);
 - any string is taken: the empty one has a vector too, and what is longer than `limit_tokens` is cut at its end;
-- the vector of a text depends on the other texts of the call by less than a cosine of 0.01 (8-bit encoders share
-  one scale per batch; the others agree to float32 rounding);
+- the vector of a text does not depend on the other texts of the call: bit for bit with the encoders that run here,
+  to the rounding of float32 with a service or torch;
 - all methods may be called from several threads at once.
 """
 

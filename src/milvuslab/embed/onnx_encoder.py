@@ -1,13 +1,16 @@
 """A text encoder that runs an ONNX model with ONNX Runtime on the CPU.
 
-Texts are sorted by their number of tokens and encoded in batches of about equal length, so that little padding is
-computed; the order of the answer is that of the question.
+Each text is computed alone, on one thread, and as many texts at the same time as there are threads. So a vector
+depends on its text only, bit for bit, whatever it was encoded with: in a padded batch the activations of an 8-bit
+model share one scale. From 64 tokens on it also costs less processor time than a batch of 16 does; very short texts
+would be cheaper in batches (`docs/decisions/0021-one-text-at-a-time.md`).
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,8 +21,9 @@ from milvuslab.embed.encoder import Fingerprint, FloatMatrix, IntMatrix
 from milvuslab.embed.text_tokenizer import TextTokenizer
 from milvuslab.model.errors import CheckFailedError, missing_extra
 
-__all__ = ["OnnxEncoder", "Pooling", "Recipe", "open_session"]
+__all__ = ["FloatVector", "OnnxEncoder", "Pooling", "Recipe", "open_session"]
 
+FloatVector = npt.NDArray[np.float32]
 Pooling = Literal["mean", "cls", "none"]
 
 
@@ -32,22 +36,20 @@ class Recipe:
         query_prefix: written before each question.
         passage_prefix: written before each passage.
         limit_tokens: most tokens, specials included.
-        pad_id: token that fills short rows of a batch; the mask hides it.
     """
 
     pooling: Pooling
     limit_tokens: int
     query_prefix: str = ""
     passage_prefix: str = ""
-    pad_id: int = 0
 
     def describe(self) -> str:
         """One line that changes when vectors change."""
         return f"{self.pooling} {self.limit_tokens} {self.query_prefix!r} {self.passage_prefix!r}"
 
 
-def open_session(path: Path, *, thread_count: int) -> Any:
-    """An `onnxruntime.InferenceSession` on the CPU.
+def open_session(path: Path) -> Any:
+    """An `onnxruntime.InferenceSession` on the CPU that computes in the thread of its caller.
 
     Raises:
         UnsupportedError: the package `onnxruntime` is not installed.
@@ -58,10 +60,8 @@ def open_session(path: Path, *, thread_count: int) -> Any:
     except ImportError:
         raise missing_extra("onnxruntime", "text") from None
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = thread_count
+    options.intra_op_num_threads = 1
     options.log_severity_level = 3
-    # Threads that wait in a busy loop take the cores away from the Milvus server beside us.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:
@@ -73,17 +73,17 @@ class OnnxEncoder:
 
     Args:
         session: with inputs `input_ids`, `attention_mask` and, where the model has it, `token_type_ids`.
-        batch_rows: most texts computed at once.
+        thread_count: texts of one call that are computed at the same time.
     """
 
     def __init__(
-        self, *, session: Any, tokenizer: TextTokenizer, recipe: Recipe, fingerprint: Fingerprint, batch_rows: int
+        self, *, session: Any, tokenizer: TextTokenizer, recipe: Recipe, fingerprint: Fingerprint, thread_count: int
     ) -> None:
         self._session = session
         self._tokenizer = tokenizer
         self._recipe = recipe
         self._fingerprint = fingerprint
-        self._batch_rows = batch_rows
+        self._workers = ThreadPoolExecutor(thread_count, thread_name_prefix="encode")
         self._has_types = any(each.name == "token_type_ids" for each in session.get_inputs())
         self._output = session.get_outputs()[0].name
         self._overhead = len(tokenizer.encode(["a"], prefix=recipe.passage_prefix)[0]) - 1
@@ -117,39 +117,30 @@ class OnnxEncoder:
 
     def _encode(self, texts: Sequence[str], prefix: str) -> FloatMatrix:
         vectors = np.empty((len(texts), self._fingerprint.dim), dtype=np.float32)
-        if not texts:
-            return vectors
         rows = self._tokenizer.encode(texts, prefix=prefix)
-        order = sorted(range(len(rows)), key=lambda row: len(rows[row]))
-        for first in range(0, len(order), self._batch_rows):
-            chosen = order[first : first + self._batch_rows]
-            vectors[chosen] = self._run([rows[row] for row in chosen])
+        if len(rows) == 1:
+            # A question does not wait behind the passages that other threads have given to the workers.
+            vectors[0] = self._run(rows[0])
+            return vectors
+        # The longest first, so that no thread is left with a long text at the end.
+        order = sorted(range(len(rows)), key=lambda row: -len(rows[row]))
+        for row, vector in zip(order, self._workers.map(self._run, [rows[row] for row in order]), strict=True):
+            vectors[row] = vector
         return vectors
 
-    def _run(self, rows: list[list[int]]) -> FloatMatrix:
-        # A model without special tokens gives an empty text no token at all; it gets one of padding, unmasked.
-        width = max(1, *(len(row) for row in rows))
-        ids = np.full((len(rows), width), self._recipe.pad_id, dtype=np.int64)
-        mask = np.zeros_like(ids)
-        for place, row in enumerate(rows):
-            ids[place, : len(row)] = row
-            mask[place, : max(1, len(row))] = 1
-        feeds = {"input_ids": ids, "attention_mask": mask}
+    def _run(self, token_ids: list[int]) -> FloatVector:
+        # A tokenizer without special tokens gives an empty text no token at all; the model needs one.
+        ids = np.array([token_ids or [0]], dtype=np.int64)
+        feeds = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
         if self._has_types:
             feeds["token_type_ids"] = np.zeros_like(ids)
-        output = self._session.run([self._output], feeds)[0]
-        return _normalize(_pool(np.asarray(output, dtype=np.float32), mask, self._recipe.pooling))
+        output = np.asarray(self._session.run([self._output], feeds)[0], dtype=np.float32)[0]
+        vector = _POOL[self._recipe.pooling](output)
+        return np.asarray(vector / np.maximum(np.linalg.norm(vector), np.float32(1e-12)), dtype=np.float32)
 
 
-def _pool(output: FloatMatrix, mask: npt.NDArray[np.int64], pooling: Pooling) -> FloatMatrix:
-    if pooling == "none":
-        return output
-    if pooling == "cls":
-        return output[:, 0]
-    weights = mask[..., None].astype(np.float32)
-    return np.asarray((output * weights).sum(axis=1) / weights.sum(axis=1), dtype=np.float32)
-
-
-def _normalize(vectors: FloatMatrix) -> FloatMatrix:
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.asarray(vectors / np.maximum(lengths, np.float32(1e-12)), dtype=np.float32)
+_POOL: dict[Pooling, Callable[[FloatMatrix], FloatVector]] = {
+    "mean": lambda tokens: np.asarray(tokens.mean(axis=0)),
+    "cls": lambda tokens: tokens[0],
+    "none": np.asarray,
+}

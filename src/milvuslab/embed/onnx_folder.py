@@ -34,7 +34,7 @@ _OPTIONS = ("file", "limit_tokens", "passage_prefix", "pooling", "query_prefix")
 _LIMIT_TOKENS = 512
 
 
-def open_onnx_folder(address: str, *, thread_count: int, batch_rows: int) -> OnnxEncoder:
+def open_onnx_folder(address: str, *, thread_count: int) -> OnnxEncoder:
     """The encoder in a folder.
 
     Args:
@@ -53,7 +53,7 @@ def open_onnx_folder(address: str, *, thread_count: int, batch_rows: int) -> Onn
         raise NotFoundError(f"{folder} has no tokenizer.json", hint="name the folder of a Hugging Face model with ONNX")
     model_path = _find_model(folder, options.get("file"))
     recipe = _read_recipe(folder, options)
-    session = open_session(model_path, thread_count=thread_count)
+    session = open_session(model_path)
     _check_inputs(session, model_path)
     shape = session.get_outputs()[0].shape
     if not isinstance(shape[-1], int):
@@ -75,7 +75,7 @@ def open_onnx_folder(address: str, *, thread_count: int, batch_rows: int) -> Onn
     )
     tokenizer = open_tokenizer(tokenizer_path, limit_tokens=recipe.limit_tokens)
     return OnnxEncoder(
-        session=session, tokenizer=tokenizer, recipe=recipe, fingerprint=fingerprint, batch_rows=batch_rows
+        session=session, tokenizer=tokenizer, recipe=recipe, fingerprint=fingerprint, thread_count=thread_count
     )
 
 
@@ -109,7 +109,6 @@ def _read_recipe(folder: Path, options: Mapping[str, str]) -> Recipe:
         limit_tokens=_read_limit(folder, options),
         query_prefix=options.get("query_prefix", prompts.get("query", "")),
         passage_prefix=options.get("passage_prefix", passage_prompt),
-        pad_id=_read_pad_id(folder),
     )
 
 
@@ -137,12 +136,6 @@ def _read_limit(folder: Path, options: Mapping[str, str]) -> int:
     if not 3 < limit <= 1 << 17:
         raise ConfigError(f"limit_tokens is {raw!r}", hint="write a number such as ?limit_tokens=512")
     return limit
-
-
-def _read_pad_id(folder: Path) -> int:
-    padding = _read_json(folder / "tokenizer.json").get("padding") or {}
-    stored = padding.get("pad_id", _read_json(folder / "config.json").get("pad_token_id"))
-    return stored if isinstance(stored, int) else 0
 
 
 def _read_json(path: Path) -> dict[str, Any]:
