@@ -11,7 +11,7 @@ import re
 
 from milvuslab.model.errors import missing_extra
 
-__all__ = ["sentence_spans"]
+__all__ = ["sentence_spans", "trim_span"]
 
 _PARAGRAPH = re.compile(r"\n[ \t]*\n\s*|\n(?=[ \t]*(?:[-*•·▪]|\d{1,3}[.)])[ \t])")
 _QUOTE_END = re.compile(r"[\"'”’」』)\]]$")

@@ -21,7 +21,7 @@ from milvuslab.journal.durable import read_json, write_json
 from milvuslab.model.errors import ConfigError, ConflictError
 from milvuslab.model.progress import Progress
 
-__all__ = ["Job", "JobWriter", "list_jobs", "read_job"]
+__all__ = ["Job", "JobWriter", "State", "list_jobs", "read_job"]
 
 State = Literal["running", "paused", "done", "failed", "interrupted"]
 _FORMAT = "milvuslab-job"

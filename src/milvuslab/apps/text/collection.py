@@ -30,6 +30,7 @@ __all__ = [
     "PassageCut",
     "TextCollection",
     "create_text_collection",
+    "is_text_collection",
     "open_text_collection",
     "text_collection_spec",
 ]

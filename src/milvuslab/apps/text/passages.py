@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from milvuslab.embed.encoder import TextEncoder
 
 __all__ = [
+    "UNKNOWN_TIME_S",
     "CutDocument",
     "compute_content_sha256",
     "compute_document_id",

@@ -15,7 +15,7 @@ from milvuslab.data.readers.rows import read_csv, read_jsonl, read_lee
 from milvuslab.data.readers.source import Reader, Source, bad_token
 from milvuslab.model.errors import NotFoundError, PartialError, SchemaError, UnsupportedError, UsageError, suggest
 
-__all__ = ["FORMATS", "Format", "format_of", "read_folder", "read_one"]
+__all__ = ["FORMATS", "Format", "checked_path", "format_of", "named_format", "read_folder", "read_one", "split_token"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
