@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from milvuslab.apps.text.document import add_document
+from milvuslab.apps.text.document import add_document, collect_text_stats
 from milvuslab.apps.text.search import TextQuery, find_similar_documents, search_text
 from milvuslab.model.errors import NotFoundError, UsageError
 
@@ -31,6 +31,8 @@ def filled(collection, make_document):
         )
         for day, (name, text) in enumerate(TEXTS.items(), 1)
     }
+    # Other searches here take what the server has; a strong read waits until it has everything.
+    assert collect_text_stats(collection).document_count == len(TEXTS)
     return collection, keys
 
 

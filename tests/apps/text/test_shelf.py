@@ -15,6 +15,12 @@ from milvuslab.model.collection import CollectionSpec, DataType, FieldSpec
 from milvuslab.model.errors import ConflictError, NotFoundError, UsageError
 
 
+@pytest.fixture
+def gateway(lite_gateway):
+    """What is tested here does not depend on the kind of server."""
+    return lite_gateway
+
+
 @dataclasses.dataclass
 class Retrained:
     """The real encoder under the same name, as if its weights had been changed."""
@@ -96,8 +102,8 @@ def test_korean_questions_find_korean_passages(gateway, minilm, e5, clean_defaul
         "표": "표에 행이나 열을 추가하려면 칸을 고른 뒤 표 메뉴에서 삽입을 누릅니다.",
         "그림": "그림의 크기를 바꾸려면 그림을 누르고 모서리의 점을 끌어다 놓습니다.",
     }
-    for title, text in texts.items():
-        add_document(korean, make_document(title, text, language="ko"))
+    for number, (title, text) in enumerate(texts.items()):
+        add_document(korean, make_document(f"page-{number}", text, title=title, language="ko"))
     for question, expected in (("종이에 출력하는 방법", "인쇄"), ("사진을 더 크게 하고 싶어요", "그림")):
         assert search_text(korean, TextQuery(text=question, limit=1)).hits[0].title == expected
 

@@ -124,13 +124,14 @@ def delete_document(collection: TextCollection, document_id: str) -> int:
 
 
 def collect_text_stats(collection: TextCollection) -> TextStats:
-    """Counts of the collection as searches see it now."""
+    """Counts of everything acknowledged so far."""
+    rows = collection.gateway.rows
     return TextStats(
         collection=collection.name,
         encoder=collection.encoder.fingerprint.name,
         dim=collection.encoder.fingerprint.dim,
-        passage_count=collection.gateway.rows.count(collection.name),
-        document_count=collection.gateway.rows.count(collection.name, where=where("ordinal") == 0),
+        passage_count=rows.count(collection.name, consistency=Consistency.STRONG),
+        document_count=rows.count(collection.name, where("ordinal") == 0, consistency=Consistency.STRONG),
         index_type=collection.indexed.index_type,
     )
 

@@ -11,7 +11,6 @@ Steps of one batch, and what a crash after each leaves:
 from __future__ import annotations
 
 import dataclasses
-import itertools
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["IngestReport", "ingest_documents"]
 
 _LISTED_MAX = 100
+_BATCH_CHARS = 40_000
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +98,7 @@ def ingest_documents(
     Args:
         collection: where they go.
         items: documents with their resume tokens, in order.
-        batch_documents: documents per round trip; the unit of resuming.
+        batch_documents: most documents per round trip, fewer when they are long; the unit of resuming.
         total_documents: how many there will be, for progress; None while unknown.
         observer: sees documents done.
         on_checkpoint: called after each acknowledged batch with the token to go on from and the report so far.
@@ -108,7 +108,7 @@ def ingest_documents(
         LimitError: a document's field is longer than its column.
     """
     report = before or IngestReport()
-    for batch in _batches(items, batch_documents):
+    for batch in _batches(items, limit_documents=batch_documents):
         report = report.plus(_ingest_batch(collection, [item.document for item in batch]))
         if on_checkpoint is not None:
             on_checkpoint(batch[-1].resume_token, report)
@@ -121,9 +121,17 @@ def ingest_documents(
     return report
 
 
-def _batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
-    iterator = iter(items)
-    while batch := list(itertools.islice(iterator, size)):
+def _batches(items: Iterable[Item], *, limit_documents: int) -> Iterator[list[Item]]:
+    """Items in groups that a machine of two cores embeds within seconds, so that progress is seen and little is lost."""
+    batch: list[Item] = []
+    char_count = 0
+    for item in items:
+        batch.append(item)
+        char_count += len(item.document.text)
+        if len(batch) >= limit_documents or char_count >= _BATCH_CHARS:
+            yield batch
+            batch, char_count = [], 0
+    if batch:
         yield batch
 
 

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 __all__ = ["LoadReport", "load_samples", "load_source"]
 
 _FAULTS_LISTED_MAX = 100
+_FIRST_SLICE_CHARS = 60_000
+"""About 150 passages, which two cores embed in a few seconds."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,16 +135,14 @@ def load_samples(
     waiting = [name for name in names if not _is_loaded(shelf, name, settings=settings)]
     for name in waiting:
         fetch_sample(name, settings=settings, observer=observer)
-    slice_documents = 64
+    slice_chars = _FIRST_SLICE_CHARS
     while waiting:
         for name in list(waiting):
-            report = _load_sample_slice(
-                shelf, name, settings=settings, observer=observer, slice_documents=slice_documents
-            )
+            report = _load_sample_slice(shelf, name, settings=settings, observer=observer, slice_chars=slice_chars)
             if report is not None:
                 reports[name] = report
                 waiting.remove(name)
-        slice_documents *= 4
+        slice_chars *= 4
     return list(reports.values())
 
 
@@ -156,14 +156,14 @@ def _is_loaded(shelf: Shelf, name: str, *, settings: Settings) -> bool:
 
 
 def _load_sample_slice(
-    shelf: Shelf, name: str, *, settings: Settings, observer: Observer, slice_documents: int
+    shelf: Shelf, name: str, *, settings: Settings, observer: Observer, slice_chars: int
 ) -> LoadReport | None:
     """The report when the sample is done, None when more of it remains."""
     sample = SAMPLES[name]
     collection = default_for(sample.languages[0]).collection
     job_id = _job_id(shelf, collection, f"sample-{name}")
     writer = JobWriter(settings.home_dir / "jobs", job_id, title=f"{sample.title} into {collection}")
-    items = _Slice(read_sample(name, settings=settings, resume_token=writer.job.resume_token), slice_documents)
+    items = _Slice(read_sample(name, settings=settings, resume_token=writer.job.resume_token), slice_chars)
     report = _run(
         lambda: shelf.create_for_language(sample.languages[0]), items, name=collection, writer=writer,
         total_documents=sample.document_count, tally=_SkipTally(), observer=observer,
@@ -173,19 +173,21 @@ def _load_sample_slice(
 
 
 class _Slice:
-    """The first items of an iterator; `has_more` says whether it went on."""
+    """The first items of an iterator, about `size_chars` of text; `has_more` says whether it went on."""
 
-    def __init__(self, items: Iterable[Item], size: int) -> None:
+    def __init__(self, items: Iterable[Item], size_chars: int) -> None:
         self._items = iter(items)
-        self._size = size
+        self._size_chars = size_chars
         self.has_more = True
 
     def __iter__(self) -> Iterator[Item]:
-        for _ in range(self._size):
+        char_count = 0
+        while char_count < self._size_chars:
             item = next(self._items, None)
             if item is None:
                 self.has_more = False
                 return
+            char_count += len(item.document.text)
             yield item
 
 
