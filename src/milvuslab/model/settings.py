@@ -257,7 +257,8 @@ SETTINGS: dict[str, Setting] = {
             default=0,
             minimum=0,
             maximum=256,
-            help="Threads of one encoder; 0 takes the physical cores this process may use.",
+            help="Texts that one encoder computes at the same time, one thread each; 0 takes the physical cores this process "
+            "may use.",
         ),
         Setting(
             name="embed_batch_rows",
@@ -265,7 +266,8 @@ SETTINGS: dict[str, Setting] = {
             default=16,
             minimum=1,
             maximum=1_024,
-            help="Texts encoded at once; larger batches cost memory and, on few cores, gain no speed.",
+            help="Texts in one request to an embedding service, or in one batch of sentence-transformers. "
+            "The encoders that run on ONNX take each text alone.",
         ),
         Setting(
             name="openai_base_url",
@@ -283,7 +285,7 @@ SETTINGS: dict[str, Setting] = {
             name="openai_model",
             kind=str,
             default="",
-            help="Model name sent to that service.",
+            help="Model name sent to that service; 'PASSAGES,QUERIES' where it has one name for each.",
         ),
         Setting(
             name="openai_timeout_s",
