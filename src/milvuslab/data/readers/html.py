@@ -67,7 +67,6 @@ _CELL_LIMIT_CHARS = 800
 _META_CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([A-Za-z0-9_:.-]{2,40})", re.IGNORECASE)
 _ITEM = "\x02"  # begins a list item, until blocks are joined
 _BREAK = "\x03"  # a line break inside a block
-_OURS = str.maketrans("", "", _ITEM + _BREAK)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +110,7 @@ def html_to_text(page: str, *, rules: HtmlRules) -> tuple[str, str]:
     except ModuleNotFoundError:
         raise missing_extra("lxml", "text") from None
     parser = lxml_html.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True)
-    raw = page.translate(_OURS).encode("utf-8", "replace")
+    raw = page.replace(_ITEM, "").replace(_BREAK, "").encode("utf-8", "replace")
     root = lxml_html.document_fromstring(raw, parser=parser) if raw.strip() else None
     if root is None:
         return "", ""
