@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from tools.pages import cli, decisions, errors, index, public_names, settings
+from tools.pages import cli, decisions, errors, index, public_names, server_settings, settings
 
 __all__ = ["PAGES", "ROOT_DIR", "find_stale", "main", "render"]
 
@@ -18,6 +18,7 @@ ROOT_DIR = Path(__file__).resolve().parents[1]
 
 PAGES: dict[str, Callable[[Path], str]] = {
     "docs/reference/settings.md": settings.render_page,
+    "docs/reference/server-settings.md": server_settings.render_page,
     "docs/reference/errors.md": errors.render_page,
     "docs/reference/cli.md": cli.render_page,
     "docs/reference/python.md": public_names.render_page,

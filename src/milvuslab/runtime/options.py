@@ -118,17 +118,13 @@ def _address_options(ports: Mapping[str, int]) -> list[Option]:
     advertised = "what the role tells the others; without it the machine's address, which changes with the network"
     pinned = "chosen once, written to the profile"
     rows = [Option(path=f"{role}.ip", value=_LOOPBACK, reason=advertised) for role in roles]
-    rows += [
-        Option(path=f"{role}.address", value=_LOOPBACK, reason="the name of `ip` in 2.2")
-        for role in ("rootCoord", "queryCoord", "dataCoord", "indexCoord")
-    ]
     rows += [Option(path=f"{role}.port", value=ports[name], reason=pinned) for role, name in roles.items()]
     return [*rows, Option(path="proxy.internalPort", value=ports["proxy_internal"], reason=pinned)]
 
 
 def _log_options(folder: Path) -> list[Option]:
     return [
-        Option(path="log.level", value="info", reason="`debug`, the template's value in 2.2, writes ten times as much"),
+        Option(path="log.level", value="info", reason="the template of 2.2 says `debug`"),
         Option(path="log.stdout", value=False, reason="a stream to a file cannot be rotated while the server runs"),
         Option(path="log.file.rootPath", value=str(folder / "logs"), reason="Milvus rotates its own files"),
         Option(path="log.file.maxSize", value=50, reason="MB a file"),
