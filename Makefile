@@ -51,5 +51,6 @@ $(VENV)/.demo: pyproject.toml | $(VENV)/.python
 
 $(VENV)/.dev: pyproject.toml | $(VENV)/.python
 	@echo "installing milvuslab and its development tools into $(VENV) (once, about a minute)"
+	@$(PYTHON) -m pip install --quiet --upgrade 'pip>=25.1'  # the first one that knows dependency groups
 	@$(PYTHON) -m pip install --quiet --prefer-binary --editable '.[all]' --group dev
 	@touch $(VENV)/.demo $@

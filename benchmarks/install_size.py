@@ -33,13 +33,15 @@ _SHOWN_COUNT = 15
 
 def main() -> int:
     """Measures all cases; ends with 1 when one is above its limit."""
-    raw: dict[str, Any] = {"packages": {}, "help_s": []}
+    raw: dict[str, Any] = {"packages": {}, "install_s": {}, "help_s": []}
     metrics: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
         wheel = _build_wheel(Path(folder) / "dist")
         for name, case in CASES.items():
             venv_dir = Path(folder) / name
+            begin = time.monotonic()
             python = _install(f"{wheel}{case['extras']}", venv_dir)
+            raw["install_s"][name] = round(time.monotonic() - begin, 1)
             raw["packages"][name] = dict(size_by_package(venv_dir).most_common(_SHOWN_COUNT))
             metrics[f"{name}_size_bytes"] = allocated_bytes(venv_dir)
             if name == "core":

@@ -14,8 +14,6 @@ fi
 for name in ${PYTHON_FOR_VENV:-} python3.13 python3.12 python3.11 python3.10 python3 python; do
   if "$name" -c "$suits" >/dev/null 2>&1; then
     "$name" -m venv --clear "$venv_dir"
-    # Dependency groups need pip 25.1.
-    "$venv_dir/bin/python" -m pip install --quiet --upgrade 'pip>=25.1'
     exit 0
   fi
 done
