@@ -143,6 +143,22 @@ def kill(profile):
     assert poll_until(lambda: find_program(profile.record_path) is None, timeout_s=10), f"process {pid} lives on"
 
 
+def test_a_server_that_is_just_being_killed_is_started_again(servers, shared_settings):
+    killed = find_program(servers["lite"].record_path)
+    asked = []
+
+    def kill_first(endpoint, timeout_s):
+        asked.append(endpoint)
+        if len(asked) == 1:
+            os.kill(killed.pid, signal.SIGKILL)
+            raise UnreachableError("it has just been killed")
+        check_ready(endpoint, timeout_s)
+
+    status = start_server(servers["lite"], settings=shared_settings, is_ready=kill_first)
+    assert status.state == "running"
+    assert status.pid != killed.pid
+
+
 STARTER = """
 import sys
 from pathlib import Path
@@ -197,7 +213,7 @@ def test_a_server_that_is_not_ready_in_time_is_stopped_and_told(home):
 
 
 def test_a_running_server_that_does_not_answer_is_left_running_and_told(servers, shared_home):
-    settings = make_settings(shared_home, call_timeout_s=0.5)
+    settings = make_settings(shared_home, call_timeout_s=0.5, start_timeout_s=5)
     with pytest.raises(TimedOutError, match=r"runs as process .* but answers no search") as raised:
         start_server(servers["lite"], settings=settings, is_ready=never_ready)
     assert raised.value.hint == "milvuslab server restart lite"

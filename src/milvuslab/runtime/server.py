@@ -8,6 +8,7 @@ and the processes say.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import re
 import shutil
 import time
@@ -112,16 +113,18 @@ def start_server(
     if profile.kind is ServerKind.REMOTE:
         is_ready(endpoint_of(profile, fallback_token=settings.remote_token), settings.call_timeout_s)
         return server_status(profile, settings=settings, is_ready=is_ready)
-    running = find_program(profile.record_path)
-    if running is None:
-        program = _prepare(profile, settings=settings, observer=observer)
-        running = start_program(program)
-    try:
-        _wait_ready(profile, running, settings=settings, is_ready=is_ready, observer=observer)
-    except BaseException:
-        if not running.was_running:
-            stop_server(profile, settings=settings)
-        raise
+    watch = functools.partial(_wait_ready, profile, settings=settings, is_ready=is_ready, observer=observer)
+    found = find_program(profile.record_path)
+    # One that ends while we ask it, because somebody just killed it, counts as stopped.
+    if found is None or not watch(found):
+        running = start_program(_prepare(profile, settings=settings, observer=observer))
+        try:
+            if not watch(running):
+                raise _died(profile, running)
+        except BaseException:
+            if not running.was_running:
+                stop_server(profile, settings=settings)
+            raise
     return _describe(profile, state="running", running=find_program(profile.record_path))
 
 
@@ -214,27 +217,29 @@ def _prepare(profile: Profile, *, settings: Settings, observer: Observer) -> Pro
 
 def _wait_ready(
     profile: Profile, running: RunningProgram, *, settings: Settings, is_ready: IsReady, observer: Observer
-) -> None:
+) -> bool:
+    """Whether the process lives when a search was answered; False as soon as it does not."""
     endpoint = endpoint_of(profile)
-    timeout_s = settings.call_timeout_s if running.was_running else settings.start_timeout_s
+    # Somebody else may have started it a moment ago: then it has what is left of its time.
+    timeout_s = max(settings.call_timeout_s, settings.start_timeout_s - running.uptime_s)
     started_s = time.monotonic()
     last_refusal: list[ServerError] = []
 
-    def ask() -> bool:
+    def ask() -> str:
         observer(Progress(step=f"wait for {profile.name}", done_count=int(time.monotonic() - started_s), unit="s"))
         if find_program(profile.record_path) is None:
-            raise _died(profile, running)
+            return "dead"
         if not is_port_open(profile.ports["proxy"]):
-            return False
+            return ""
         try:
             is_ready(endpoint, min(_ATTEMPT_S, max(1.0, timeout_s - (time.monotonic() - started_s))))
         except ServerError as error:
             last_refusal[:] = [error]
-            return False
-        return True
+            return ""
+        return "ready"
 
-    if poll_until(ask, timeout_s=timeout_s, interval_s=0.1):
-        return
+    if end := poll_until(ask, timeout_s=timeout_s, interval_s=0.1):
+        return end == "ready"
     reason = last_refusal[0].message if last_refusal else f"port {profile.ports['proxy']} is not open"
     if running.was_running:
         raise TimedOutError(
