@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import functools
 import subprocess
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -47,9 +48,10 @@ def parse(name: str, text: str, *, is_package: bool = False) -> Module:
     return Module(name=name, is_package=is_package, text=text, tree=ast.parse(text, filename=name))
 
 
-def read_modules(package_dir: Path = PACKAGE_DIR) -> list[Module]:
-    """Every module of the package, sorted by name."""
-    return sorted(_read(package_dir), key=lambda module: module.name)
+@functools.cache
+def read_modules(package_dir: Path = PACKAGE_DIR) -> tuple[Module, ...]:
+    """Every module of the package, sorted by name; parsed once, for all tests."""
+    return tuple(sorted(_read(package_dir), key=lambda module: module.name))
 
 
 def _read(package_dir: Path) -> Iterator[Module]:
