@@ -1,6 +1,5 @@
-from tests.cli.conftest import write_project
-
 from milvuslab.model.settings import SETTINGS
+from tests.cli.conftest import write_project
 
 
 def test_every_setting_has_a_value_and_an_origin(run, monkeypatch):

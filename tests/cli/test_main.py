@@ -5,10 +5,10 @@ import subprocess
 import sys
 
 import pytest
-from tests.cli.conftest import command_paths, write_project
 
 from milvuslab import __version__
 from milvuslab.model.errors import PartialError
+from tests.cli.conftest import command_paths, write_project
 
 COMMANDS = command_paths()
 HEAVY = ("pymilvus", "grpc", "numpy", "pandas", "onnxruntime", "nicegui", "fastapi", "rich", "httpx", "yaml", "psutil")
@@ -140,6 +140,14 @@ def test_a_broken_project_file_is_named(run):
     ran = run("status")
     assert_clear(ran)
     assert "milvuslab.toml" in ran.err
+
+
+def test_a_file_that_cannot_be_made_is_named(run, home):
+    home.mkdir()
+    (home / "servers").write_text("in the way")
+    ran = run("server", "add", "x", "--kind", "lite")
+    assert_clear(ran)
+    assert str(home / "servers") in ran.err
 
 
 def test_an_unknown_setting_in_the_environment_is_named(run, monkeypatch):

@@ -21,7 +21,7 @@ import typer
 
 from milvuslab.cli import collection, config, doctor, server, studio, text, up
 from milvuslab.cli.command import Stopped, shared_options, take_door
-from milvuslab.model.errors import MilvusLabError, UsageError
+from milvuslab.model.errors import ConfigError, MilvusLabError, UsageError
 from milvuslab.model.settings import resolve
 
 __all__ = ["EXIT_FAULT", "app", "main"]
@@ -45,19 +45,17 @@ for _group in (server.app, config.app, collection.app, text.app):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code; errors are printed, never raised."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    is_json = "--json" in given
     _prepare_process()
     try:
         code = typer.main.get_command(app).main(args=given, prog_name="milvuslab", standalone_mode=False)
-        return code if isinstance(code, int) else 0
-    except MilvusLabError as error:
-        return _report(error, is_json=is_json)
-    except _PARSER_ERROR as error:
-        return _report(_as_usage_error(error), is_json=is_json)
     except (KeyboardInterrupt, typer.Abort):
         return 130
     except Exception as fault:  # noqa: BLE001 -- the outermost door: a bug becomes one line and a log entry
-        return _report_fault(fault, given)
+        error = _as_our_error(fault)
+        if error is None:
+            return _report_fault(fault, given)
+        return _report(error, is_json="--json" in given)
+    return code if isinstance(code, int) else 0
 
 
 def _root(ctx: typer.Context, **values: Any) -> None:
@@ -104,6 +102,18 @@ def _prepare_process() -> None:
 def _stop(number: int, frame: FrameType | None) -> None:
     del number, frame
     raise Stopped
+
+
+def _as_our_error(fault: Exception) -> MilvusLabError | None:
+    """What a person can do something about; None for a fault of ours."""
+    if isinstance(fault, MilvusLabError):
+        return fault
+    if isinstance(fault, _PARSER_ERROR):
+        return _as_usage_error(fault)
+    if isinstance(fault, OSError) and fault.filename:
+        reason = fault.strerror or type(fault).__name__
+        return ConfigError(f"{fault.filename} cannot be used: {reason}", hint="milvuslab doctor")
+    return None
 
 
 def _as_usage_error(error: Any) -> UsageError:

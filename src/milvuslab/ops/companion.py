@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "StudioStatus",
+    "choose_studio_port",
     "companion_records",
     "find_loader",
     "find_studio",
@@ -99,7 +100,7 @@ def start_studio(workspace: Workspace, *, server_name: str) -> RunningProgram:
     running = find_program(_record(workspace, "studio"))
     if running is not None:
         return running
-    host, port = workspace.settings.studio_host, _choose_port(workspace)
+    host, port = workspace.settings.studio_host, choose_studio_port(workspace)
     address = {"host": host, "port": port}
     write_json(_address_path(workspace), address, format_name=_ADDRESS_FORMAT, version=_ADDRESS_VERSION)
     environment = workspace.child_environment({"studio_port": str(port), "server": server_name})
@@ -196,7 +197,12 @@ def is_port_free(host: str, port: int) -> bool:
     return True
 
 
-def _choose_port(workspace: Workspace) -> int:
+def choose_studio_port(workspace: Workspace) -> int:
+    """The port of the setting; the next free one when nobody asked for it and it is taken.
+
+    Raises:
+        ConflictError: the port that was asked for is taken.
+    """
     settings = workspace.settings
     host, wanted = settings.studio_host, settings.studio_port
     if wanted == 0:

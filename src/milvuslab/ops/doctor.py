@@ -64,17 +64,19 @@ class Finding:
 
 def diagnose(workspace: Workspace) -> list[Finding]:
     """All findings of this machine and this workspace."""
-    return [
+    findings = [
         *check_host(read_host()),
         *_check_builds(),
         *_check_folders(workspace),
         *_check_clock(),
         *_check_extras(),
         *_check_programs(),
-        *_check_servers(workspace),
         *_check_studio_port(workspace),
-        *_check_orphans(workspace),
     ]
+    try:
+        return [*findings, *_check_servers(workspace), *_check_orphans(workspace)]
+    except ConfigError as error:
+        return [*findings, Finding(check="profiles", level="fail", message=error.message, remedy=error.hint)]
 
 
 def require_health(findings: list[Finding]) -> None:
@@ -186,7 +188,7 @@ def _check_folders(workspace: Workspace) -> Iterator[Finding]:
     for name in ("home_dir", "cache_dir"):
         path: Path = workspace.settings.values[name]
         there = find_existing_parent(path)
-        if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        if not os.access(there, os.W_OK | os.X_OK):
             yield Finding(
                 check=name,
                 level="fail",
@@ -271,12 +273,7 @@ def _check_builds() -> Iterator[Finding]:
 
 def _check_servers(workspace: Workspace) -> Iterator[Finding]:
     """Profiles that can be read, ports that are free for those that do not run, processes that belong to nobody."""
-    try:
-        profiles = list_profiles(workspace.settings.home_dir)
-    except ConfigError as error:
-        yield Finding(check="profiles", level="fail", message=error.message, remedy=error.hint)
-        return
-    for profile in profiles:
+    for profile in list_profiles(workspace.settings.home_dir):
         check = f"server {profile.name}"
         if profile.kind is ServerKind.REMOTE:
             yield Finding(check=check, level="ok", message=f"remote at {profile.uri}")

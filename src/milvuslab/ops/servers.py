@@ -57,6 +57,7 @@ __all__ = [
     "RemoteAddress",
     "add_server",
     "check_gateway",
+    "check_platform",
     "connect_to",
     "describe_profile",
     "find_endpoint",
@@ -88,6 +89,7 @@ DEFAULT_SERVERS = {
     # The last Milvus with ANNOY (measured: 2.3.5 refuses it).
     "milvus-2-2": DefaultServer(kind=ServerKind.STANDALONE, version="2.2.16"),
 }
+_RESERVED_NAMES = frozenset({"studio", "loader"})
 UP_NAMES = ("standalone", "lite")
 """What `up` starts, the one for the studio first."""
 
@@ -118,11 +120,23 @@ def open_profile(workspace: Workspace, name: str) -> Profile:
         return _read(workspace, name)
     try:
         if default.kind is ServerKind.LITE:
-            lite_version()
+            lite_version()  # refuses before anything is made where Lite is not installed
             return add_lite(home_dir, name)
         return add_standalone(home_dir, name, version=default.version)
     except ConflictError:  # another process was quicker
         return read_profile(home_dir, name)
+
+
+def check_platform(profile: Profile) -> None:
+    """Returns when the server can run on this machine and in this installation; remote ones always can.
+
+    Raises:
+        UnsupportedError: it cannot; the hint says what can.
+    """
+    if profile.kind is ServerKind.LITE:
+        lite_version()
+    elif profile.kind is ServerKind.STANDALONE:
+        choose_build(read_machine(), version=profile.version)
 
 
 def add_server(
@@ -136,6 +150,10 @@ def add_server(
         UnsupportedError: it does not run on this machine.
     """
     home_dir = workspace.settings.home_dir
+    if name in _RESERVED_NAMES:
+        raise ConfigError(
+            f"a server cannot be called {name}", hint="that is a part of `milvuslab up`; choose another name"
+        )
     wanted = _kind(kind or ("remote" if remote else "standalone"))
     if (wanted is ServerKind.REMOTE) != (remote is not None):
         raise UsageError(

@@ -16,10 +16,15 @@ from milvuslab.model.progress import Observer, Progress, silent
 __all__ = ["run_together"]
 
 _T = TypeVar("_T")
+_QUICK_S = 1.0
 
 
 def run_together(
-    work: Mapping[str, Callable[[Observer], _T]], *, observer: Observer = silent, stop_timeout_s: float = 30.0
+    work: Mapping[str, Callable[[Observer], _T]],
+    *,
+    observer: Observer = silent,
+    stop_timeout_s: float = 30.0,
+    on_stop: Callable[[], object] = lambda: None,
 ) -> dict[str, _T]:
     """What each piece of work returned, by its name.
 
@@ -27,6 +32,7 @@ def run_together(
         work: takes an observer, which it must call often: before each step and while it waits.
         observer: sees the events of all, one at a time.
         stop_timeout_s: how long the others are waited for after a failure or Ctrl-C; they are left alone then.
+        on_stop: called once when the others do not end quickly after a failure or Ctrl-C: takes away what they wait for.
 
     Raises:
         BaseException: the first failure of a piece, or Ctrl-C; the other pieces have ended, or had their time.
@@ -44,10 +50,10 @@ def run_together(
             crew.changed.wait(0.2)  # a limit, so that Ctrl-C is seen on every system
             crew.changed.clear()
     except BaseException:
-        crew.stop(threads, timeout_s=stop_timeout_s)
+        crew.stop(threads, timeout_s=stop_timeout_s, on_stop=on_stop)
         raise
     if crew.failure is not None:
-        crew.stop(threads, timeout_s=stop_timeout_s)
+        crew.stop(threads, timeout_s=stop_timeout_s, on_stop=on_stop)
         raise crew.failure
     return crew.results
 
@@ -76,15 +82,23 @@ class _Crew(Generic[_T]):
         finally:
             self.changed.set()
 
-    def stop(self, threads: Sequence[threading.Thread], *, timeout_s: float) -> None:
+    def stop(self, threads: Sequence[threading.Thread], *, timeout_s: float, on_stop: Callable[[], object]) -> None:
         self._stop.set()
-        deadline_s = time.monotonic() + timeout_s
-        for thread in threads:
-            if thread.ident is not None:
-                thread.join(max(0.0, deadline_s - time.monotonic()))
+        if not _join(threads, timeout_s=min(_QUICK_S, timeout_s)):
+            on_stop()
+            _join(threads, timeout_s=timeout_s)
 
     def _observe(self, progress: Progress) -> None:
         if self._stop.is_set():
             raise KeyboardInterrupt
         with self._lock:
             self._observer(progress)
+
+
+def _join(threads: Sequence[threading.Thread], *, timeout_s: float) -> bool:
+    """Whether all have ended within the time."""
+    deadline_s = time.monotonic() + timeout_s
+    for thread in threads:
+        if thread.ident is not None:
+            thread.join(max(0.0, deadline_s - time.monotonic()))
+    return not any(thread.is_alive() for thread in threads)

@@ -146,13 +146,16 @@ def start_all(workspace: Workspace, *, has_samples: bool = True, observer: Obser
         default = _default_server(workspace, names)
         before = _running(workspace)
         try:
-            reports, studio = _start_parts(workspace, names, default, missing, observer)
+            take_back = functools.partial(_take_back, workspace, before)
+            reports, studio = _start_parts(
+                workspace, names, default=default, missing=missing, observer=observer, on_stop=take_back
+            )
             if has_samples and companion.has_text_packages():
                 companion.start_loader(workspace, server_name=default)
             elif has_samples:
                 missing.append("the samples need the extra text: pip install 'milvuslab[text]'")
         except BaseException:
-            stop_started(workspace, tuple(_running(workspace) - before))
+            _take_back(workspace, before)
             raise
         return UpReport(
             url=studio.url if studio else "",
@@ -226,12 +229,13 @@ def known_records(workspace: Workspace) -> list[Path]:
 
 def watch_all(workspace: Workspace, report: UpReport, *, on_loss: Callable[[str], None]) -> None:
     """Stays until Ctrl-C; tells once of each part that ends by itself."""
-    watched = {server.name for server in report.servers} | ({"studio"} if report.url else set())
+    watched = [*(server.name for server in report.servers), *(["studio"] if report.url else [])]
     never = threading.Event()
     while True:
         never.wait(2.0)
-        for name in sorted(watched - _running(workspace)):
-            watched.discard(name)
+        lost = [name for name in watched if not _has_process(workspace, name)]
+        watched = [name for name in watched if name not in lost]
+        for name in lost:
             on_loss(name)
 
 
@@ -255,7 +259,7 @@ def _choose_servers(workspace: Workspace) -> tuple[list[str], list[str]]:
 def _lack(workspace: Workspace, name: str) -> str:
     """Why the server cannot run here; empty when it can, and then it has a profile."""
     try:
-        servers.open_profile(workspace, name)
+        servers.check_platform(servers.open_profile(workspace, name))
     except UnsupportedError as error:
         return f"{error.message}; {error.hint}" if error.hint else error.message
     return ""
@@ -268,7 +272,13 @@ def _default_server(workspace: Workspace, names: list[str]) -> str:
 
 
 def _start_parts(
-    workspace: Workspace, names: list[str], default: str, missing: list[str], observer: Observer
+    workspace: Workspace,
+    names: list[str],
+    *,
+    default: str,
+    missing: list[str],
+    observer: Observer,
+    on_stop: Callable[[], object],
 ) -> tuple[dict[str, ServerStatus], StudioStatus | None]:
     """Servers and studio side by side: the studio answers while servers still start."""
     work: dict[str, Callable[[Observer], Any]] = {
@@ -281,7 +291,8 @@ def _start_parts(
         work["studio"] = lambda observe: companion.wait_for_studio(workspace, timeout_s=timeout_s, observer=observe)
     else:
         missing.append("the studio needs the extra studio: pip install 'milvuslab[studio]'")
-    results = run_together(work, observer=observer, stop_timeout_s=workspace.settings.stop_timeout_s + 10)
+    stop_timeout_s = workspace.settings.stop_timeout_s + 10
+    results = run_together(work, observer=observer, stop_timeout_s=stop_timeout_s, on_stop=on_stop)
     return results, results.pop("studio", None)
 
 
@@ -290,14 +301,23 @@ def _local(workspace: Workspace, name: str) -> list[str]:
     return [name] if name in servers.list_local_names(workspace) else []
 
 
+def _take_back(workspace: Workspace, before: set[str]) -> None:
+    """Stops what runs now and did not before."""
+    stop_started(workspace, tuple(_running(workspace) - before))
+
+
 def _running(workspace: Workspace) -> set[str]:
     """Names of our parts that have a process now."""
-    found = {name for name in servers.list_local_names(workspace) if servers.has_process(workspace, name)}
-    if companion.find_studio_process(workspace) is not None:
-        found.add("studio")
-    if companion.find_loader(workspace) is not None:
-        found.add("loader")
-    return found
+    names = [*servers.list_local_names(workspace), "studio", "loader"]
+    return {name for name in names if _has_process(workspace, name)}
+
+
+def _has_process(workspace: Workspace, name: str) -> bool:
+    if name == "studio":
+        return companion.find_studio_process(workspace) is not None
+    if name == "loader":
+        return companion.find_loader(workspace) is not None
+    return servers.has_process(workspace, name)
 
 
 def _collections_or_problem(

@@ -88,17 +88,19 @@ def open_workspace(
         folder: holds `milvuslab.toml`, or does not.
 
     Raises:
-        ConfigError: a name or value is wrong, or the project file is no TOML.
+        ConfigError: a name or value is wrong, the project file is no TOML, or a folder is none.
     """
     project_file = folder / PROJECT_FILE
     content = _read_project_file(project_file)
-    settings = resolve(flags=flags, environment=environment, file=content)
-    values = dict(settings.values)
-    for name, setting in SETTINGS.items():
-        if setting.kind is Path:
-            values[name] = folder.absolute() / values[name]  # an absolute path stays as it is
+    settings = resolve(flags=flags, environment=environment, file=_below(folder, content or {}))
+    for name in ("home_dir", "cache_dir"):
+        path: Path = settings.values[name]
+        if path.exists() and not path.is_dir():
+            raise ConfigError(
+                f"{name} is {path}, which is no folder", hint=f"choose another: {environment_name(name)}=FOLDER"
+            )
     return Workspace(
-        settings=Settings(values, settings.origins),
+        settings=settings,
         folder=folder,
         project_file=project_file if content is not None else None,
         environment={key: value for key, value in environment.items() if not key.startswith("MILVUSLAB_")},
@@ -122,6 +124,16 @@ def _read_project_file(path: Path) -> dict[str, Any] | None:
         ) from None
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}", hint=f"check the rights of {path}") from None
+
+
+def _below(folder: Path, content: dict[str, Any]) -> dict[str, Any]:
+    """The project file's settings with its relative folders counted from the file, not from where we run."""
+    return {
+        name: str(folder.absolute() / value)
+        if name in SETTINGS and SETTINGS[name].kind is Path and isinstance(value, str) and value and value[0] != "~"
+        else value
+        for name, value in content.items()
+    }
 
 
 def _as_text(value: Any) -> str:
