@@ -1,9 +1,9 @@
-"""Imports every module, each in a process of its own, and reports what the import did besides.
+"""Imports every module, each room in a process of its own, and reports what the imports did besides.
 
 Run as a program in an empty folder with an almost empty environment: `python -I quiet_import.py PACKAGE_DIR CORE BLOCKED...`.
 `CORE` are modules to import first, separated by commas, `BLOCKED` top-level packages that act as if they were not
 installed. Prints one JSON object: module name to list of
-findings. Core dependencies are imported first, so that only what our modules do themselves is seen, and each import
+findings. Core dependencies are imported first, so that only what our modules do themselves is seen, and each room
 starts from the same state by forking.
 """
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.abc
+import itertools
 import json
 import logging
 import os
@@ -93,31 +94,36 @@ def watch(package_dir: Path, found: list[str]) -> None:
     sys.addaudithook(hook)
 
 
-def import_and_compare(name: str, package_dir: Path) -> list[str]:
-    """Imports one module here and returns what else happened."""
-    found: list[str] = []
-    before = state()
-    watch(package_dir, found)
-    try:
-        importlib.import_module(name)
-    except BaseException:  # noqa: BLE001 whatever an import raises is a finding
-        return ["does not import: " + traceback.format_exc(limit=-3)]
-    after = state()
-    return found + [f"changes the {key}: {after[key]!r}" for key in before if before[key] != after[key]]
+def import_and_compare(names: list[str], package_dir: Path) -> dict[str, list[str]]:
+    """Imports modules here, one after the other, and returns what else happened at each."""
+    happened: list[str] = []
+    watch(package_dir, happened)
+    reports = {}
+    for name in names:
+        happened.clear()
+        before = state()
+        try:
+            importlib.import_module(name)
+        except BaseException:  # noqa: BLE001 whatever an import raises is a finding
+            happened.append("does not import: " + traceback.format_exc(limit=-3))
+        after = state()
+        changes = [f"changes the {key}: {after[key]!r}" for key in before if before[key] != after[key]]
+        reports[name] = [*happened, *changes]
+    return reports
 
 
-def import_in_child(name: str, package_dir: Path) -> list[str]:
-    """The same in a forked process, so that each module starts from the same state."""
+def import_in_child(names: list[str], package_dir: Path) -> dict[str, list[str]]:
+    """The same in a forked process, so that each room starts from the same state."""
     read_end, write_end = os.pipe()
     if (pid := os.fork()) == 0:
         with os.fdopen(write_end, "w") as pipe:
-            json.dump(import_and_compare(name, package_dir), pipe)
+            json.dump(import_and_compare(names, package_dir), pipe)
         os._exit(0)
     os.close(write_end)
     with os.fdopen(read_end) as pipe:
         text = pipe.read()
     os.waitpid(pid, 0)
-    return json.loads(text) if text else ["the import ended the process"]
+    return json.loads(text) if text else {name: ["an import of this room ended it"] for name in names}
 
 
 def main() -> None:
@@ -128,7 +134,9 @@ def main() -> None:
     sys.path.insert(0, str(package_dir.parent))
     for name in filter(None, core):
         importlib.import_module(name)
-    reports = {name: import_in_child(name, package_dir) for name in module_names(package_dir)}
+    reports = {}
+    for _, names in itertools.groupby(module_names(package_dir), key=lambda name: name.split(".")[1:2]):
+        reports.update(import_in_child(list(names), package_dir))
     print(json.dumps({name: found for name, found in reports.items() if found}))
 
 
