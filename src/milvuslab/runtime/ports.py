@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import socket
 from collections.abc import Collection, Mapping, Sequence
 
 import psutil
 
 from milvuslab.model.errors import ConflictError
+from milvuslab.runtime.polling import poll_until
 
 __all__ = ["check_ports", "choose_ports", "is_port_open"]
 
@@ -17,6 +19,7 @@ _FIRST, _LAST = 20_000, 32_000
 # Below the ports that systems hand out to outgoing connections (from 32768 on Linux, 49152 on macOS), so that no
 # passing connection sits on a pinned port.
 _BLOCK = 20
+_RELEASE_TIMEOUT_S = 5.0
 
 
 def choose_ports(names: Sequence[str], *, taken: Collection[int], seed: int) -> dict[str, int]:
@@ -47,14 +50,20 @@ def choose_ports(names: Sequence[str], *, taken: Collection[int], seed: int) -> 
 def check_ports(ports: Mapping[str, int], *, server_name: str) -> None:
     """Returns when every port of a server that is about to start is free.
 
+    A process that was just killed holds its ports for a moment longer, when it is no longer seen as their holder; so a
+    port without a visible holder is given some time.
+
     Raises:
         ConflictError: somebody listens on one; the message says which and, where it can be seen, who.
     """
     for purpose, port in ports.items():
-        if not _is_free(port):
+        settled = poll_until(functools.partial(_is_settled, port), timeout_s=_RELEASE_TIMEOUT_S)
+        if not settled or not _is_free(port):
             raise ConflictError(
-                f"port {port} ({purpose} of server {server_name}) is taken by {_name_holder(port)}",
-                hint=f"stop that program, or give the server other ports: milvuslab server config {server_name} --renew-ports",
+                f"port {port} ({purpose} of server {server_name}) is taken by "
+                + (_name_holder(port) or "a process that this user may not see"),
+                hint="stop that program, or give the server other ports: "
+                f"milvuslab server config {server_name} --renew-ports",
             )
 
 
@@ -86,10 +95,15 @@ def _can_listen(family: socket.AddressFamily, port: int) -> bool:
     return True
 
 
+def _is_settled(port: int) -> bool:
+    return _is_free(port) or bool(_name_holder(port))
+
+
 def _name_holder(port: int) -> str:
+    """Process that listens there; empty when there is none, or none that this user may see."""
     with contextlib.suppress(psutil.Error, OSError):
         for connection in psutil.net_connections(kind="tcp"):
             # An unconnected socket has an empty address instead of host and port.
             if connection.status == psutil.CONN_LISTEN and connection.pid and connection.laddr[1:] == (port,):
                 return f"process {connection.pid} ({psutil.Process(connection.pid).name()})"
-    return "a process that this user may not see"
+    return ""

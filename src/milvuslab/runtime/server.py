@@ -221,7 +221,9 @@ def _wait_ready(
     """Whether the process lives when a search was answered; False as soon as it does not."""
     endpoint = endpoint_of(profile)
     # Somebody else may have started it a moment ago: then it has what is left of its time.
-    timeout_s = max(settings.call_timeout_s, settings.start_timeout_s - running.uptime_s)
+    timeout_s = settings.start_timeout_s
+    if running.was_running:
+        timeout_s = max(settings.call_timeout_s, timeout_s - running.uptime_s)
     started_s = time.monotonic()
     last_refusal: list[ServerError] = []
 
