@@ -48,6 +48,12 @@ def capabilities(gateway):
     return gateway.capabilities
 
 
+@pytest.fixture(scope="session")
+def is_lite(gateway):
+    """Whether it is Lite, for the few places where it silently does something else and no probe can tell."""
+    return "lite-" in gateway.server_version
+
+
 @pytest.fixture
 def needs(capabilities):
     """Skips the test where the server was seen not to have a feature: `needs("upsert")`."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 
 from milvuslab.gateway.session import Session
 from milvuslab.model.collection import check_name
-from milvuslab.model.errors import UnsupportedError
+from milvuslab.model.errors import ConflictError, NotFoundError, UnsupportedError
 
 __all__ = ["Aliases"]
 
@@ -23,9 +24,12 @@ class Aliases:
         Raises:
             ConflictError: the alias, or a collection of that name, exists.
         """
-        request = self._session.protos.milvus.CreateAliasRequest(
-            collection_name=name, alias=check_name(alias, what="alias")
-        )
+        check_name(alias, what="alias")
+        with contextlib.suppress(NotFoundError):
+            # Servers would answer "yes" again to an alias that leads there already.
+            taken = self._session.spec(alias).name
+            raise ConflictError(f"{alias} is taken, it leads to {taken}", hint="alter it, or take another name")
+        request = self._session.protos.milvus.CreateAliasRequest(collection_name=name, alias=alias)
         self._change("CreateAlias", request, what=f"create alias {alias} for {name}")
 
     def alter(self, name: str, alias: str) -> None:

@@ -164,9 +164,12 @@ class Collections:
         """`not_loaded`, `loading` or `loaded`."""
         return loading.load_state(self._session, name)
 
-    def flush(self, name: str, *, timeout_s: float = 300.0) -> None:
-        """Seals what was written so far and waits until it is in storage; about 3 s on a real server."""
-        loading.flush(self._session, name, timeout_s=timeout_s)
+    def flush(self, *names: str, timeout_s: float = 300.0) -> None:
+        """Seals what was written so far and waits until it is in storage; about 3 s on a real server.
+
+        Several collections at once take hardly longer than one.
+        """
+        loading.flush(self._session, *names, timeout_s=timeout_s)
 
     def compact(self, name: str, *, timeout_s: float = 600.0, observer: Observer = silent) -> None:
         """Merges small segments, drops deleted rows, and waits until that is done."""

@@ -27,17 +27,21 @@ __all__ = ["class_by_text", "is_lost_connection", "is_message_too_large", "plain
 _RULES: tuple[tuple[str, type[MilvusLabError]], ...] = (
     (r"auth check fail|unauthenticated|password|not authenticated|permission deny", ForbiddenError),
     (r"rate ?limit|request is rejected by grpc RateLimiter", RateLimitedError),
-    (
-        r"cannot parse expression|expression is empty|invalid expression|parse error|failed to create (query|delete) plan",
-        FilterError,
-    ),
+    (r"cannot parse expression|expression is empty|empty expression|invalid expression|parse error", FilterError),
+    (r"failed to create (query|delete|expr) plan|at column \d+", FilterError),
     (r"not ready|is not healthy|is not serving|find no available \w*coord", UnreachableError),
-    (r"not (fully )?loaded|has not been loaded|is in loading state|collection.*was not loaded", ConflictError),
+    (
+        r"on loaded collection|not (fully )?loaded|has not been loaded|is in loading state|collection.*was not loaded",
+        ConflictError,
+    ),
     (r"already exist|duplicated? (collection|partition|alias)|at most one (distinct )?index|is loaded", ConflictError),
     (r"context deadline exceeded", TimedOutError),
     (r"not support|unsupported|unimplemented|not implemented|invalid index type", UnsupportedError),
-    (r"can'?t find|not exist|does not exist|not found|doesn'?t exist|no index on", NotFoundError),
-    (r"nodes? not enough|exceeds? the limit|out of memory|too large|exceed", LimitError),
+    (r"can'?t find|not exist|non-exist|does not exist|not found|doesn'?t exist|no index on", NotFoundError),
+    (
+        r"topk \[?\d+\]? is invalid|top k should be|nodes? not enough|exceeds? the limit|out of memory|too large|exceed",
+        LimitError,
+    ),
     (r"dim(ension)?\b|schema|field|varchar", SchemaError),
     (r"invalid|illegal|should be|must be|out of range", UsageError),
 )

@@ -71,17 +71,21 @@ def load_state(session: Session, name: str) -> str:
     return _LOAD_STATES.get(int(answer.state), "not_loaded")
 
 
-def flush(session: Session, name: str, *, timeout_s: float = 300.0) -> None:
+def flush(session: Session, *names: str, timeout_s: float = 300.0) -> None:
     """Seals what was written and waits until it is in storage."""
     milvus = session.protos.milvus
-    request = milvus.FlushRequest(collection_names=[name])
-    answer = session.caller.change("Flush", request, what=f"flush {name}", timeout_s=timeout_s)
-    state = milvus.GetFlushStateRequest(
-        segmentIDs=answer.coll_segIDs[name].data, flush_ts=answer.coll_flush_ts[name], collection_name=name
-    )
+    what = f"flush {', '.join(names)}"
+    request = milvus.FlushRequest(collection_names=names)
+    answer = session.caller.change("Flush", request, what=what, timeout_s=timeout_s)
+    states = [
+        milvus.GetFlushStateRequest(
+            segmentIDs=answer.coll_segIDs[name].data, flush_ts=answer.coll_flush_ts[name], collection_name=name
+        )
+        for name in names
+    ]
     poll(
-        lambda: bool(session.caller.read("GetFlushState", state, what=f"flush {name}").flushed),
-        what=f"flushing {name}",
+        lambda: all(session.caller.read("GetFlushState", state, what=what).flushed for state in states),
+        what=what,
         timeout_s=timeout_s,
     )
 

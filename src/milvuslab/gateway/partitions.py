@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from milvuslab.gateway.session import Session
 from milvuslab.model.collection import check_name
+from milvuslab.model.errors import ConflictError
 
 __all__ = ["Partitions"]
 
@@ -20,6 +21,8 @@ class Partitions:
         Raises:
             ConflictError: it is there already.
         """
+        if self.exists(name, partition):  # servers would answer "yes" again
+            raise ConflictError(f"partition {partition} of {name} exists already", hint="take another name")
         request = self._session.protos.milvus.CreatePartitionRequest(
             collection_name=name, partition_name=check_name(partition, what="partition")
         )

@@ -20,7 +20,16 @@ from milvuslab.model.index import IndexSpec
 from milvuslab.model.metric import Metric
 from milvuslab.model.search import AnnQuery, DistanceRange
 
-__all__ = ["DATA_TYPE_TRIALS", "FEATURE_TRIALS", "INDEX_TYPES", "METRICS", "Bench", "try_index", "try_metric"]
+__all__ = [
+    "DATA_TYPE_TRIALS",
+    "FEATURE_TRIALS",
+    "INDEX_PARAMS",
+    "INDEX_TYPES",
+    "METRICS",
+    "Bench",
+    "try_index",
+    "try_metric",
+]
 
 _DIM = 8
 _ROWS = 8
@@ -45,7 +54,7 @@ METRICS: dict[str, tuple[str, ...]] = {
     "SPARSE_FLOAT_VECTOR": ("IP",),
 }
 
-_PARAMS: dict[str, dict[str, Any]] = {
+INDEX_PARAMS: dict[str, dict[str, Any]] = {
     "IVF_FLAT": {"nlist": 2},
     "IVF_SQ8": {"nlist": 2},
     "IVF_PQ": {"nlist": 2, "m": 4, "nbits": 8},
@@ -104,7 +113,7 @@ def try_index(bench: Bench, vector_type: str, index_type: str) -> None:
     _, usual_metric = _USUAL.get(vector_type, ("", "IP"))
     _make_vectors(bench, vector_type)
     spec = IndexSpec(
-        field_name="vector", index_type=index_type, metric=Metric(usual_metric), params=_PARAMS.get(index_type, {})
+        field_name="vector", index_type=index_type, metric=Metric(usual_metric), params=INDEX_PARAMS.get(index_type, {})
     )
     start_index(bench.session, bench.name, spec, timeout_s=min(bench.left_s, 3.0))
     if not bench.is_embedded and index_type not in _NEVER_TRUSTED:

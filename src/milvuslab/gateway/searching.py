@@ -227,7 +227,7 @@ def _search_request(
         "anns_field": target.name,
         "topk": str(limit),
         "metric_type": str(metric),
-        "params": json.dumps(dict(params)),
+        "params": json.dumps(dict(params), default=_plain_number),
         "round_decimal": "-1",
         "ignore_growing": "False",
     }
@@ -254,6 +254,13 @@ def _range_params(within: DistanceRange, metric: Metric) -> dict[str, float]:
     if within.at_least is not None:
         params["range_filter"] = _to_score(within.at_least, metric)
     return params
+
+
+def _plain_number(value: Any) -> Any:
+    """A numpy number as Python's own, for JSON."""
+    if isinstance(value, np.generic):
+        return value.item()
+    raise UsageError(f"{value!r} is no search parameter", hint="use numbers, strings, True and False")
 
 
 def _to_score(distance: float, metric: Metric) -> float:

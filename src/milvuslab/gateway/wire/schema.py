@@ -20,6 +20,7 @@ __all__ = [
 ]
 
 DESCRIPTION_PROPERTY = "milvuslab.description"
+"""Where the description is kept a second time: Lite 3.2 keeps properties of a collection, but no description."""
 
 TYPE_NUMBERS: dict[DataType, int] = {
     DataType.BOOL: 1,

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from milvuslab.model.errors import SchemaError
 
-__all__ = ["SparseRows", "sparse_from_bytes", "sparse_rows", "sparse_to_bytes"]
+__all__ = ["SparseRows", "row_count", "sparse_from_bytes", "sparse_rows", "sparse_to_bytes"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
@@ -51,7 +51,7 @@ def sparse_rows(column: Any, *, where: str) -> SparseRows:
     """
     if isinstance(column, SparseRows):
         rows = column
-    elif isinstance(column, tuple) and len(column) == 3 and all(isinstance(part, np.ndarray) for part in column):
+    elif _is_triple(column):
         rows = _from_triple(*column, where=where)
     else:
         rows = _from_mappings(column, where=where)
@@ -60,6 +60,11 @@ def sparse_rows(column: Any, *, where: str) -> SparseRows:
         row = int(np.searchsorted(rows.offsets, entry, side="right")) - 1
         raise SchemaError(f"{where} row {row} holds NaN or an infinity", hint="remove such rows")
     return rows
+
+
+def row_count(column: Any) -> int:
+    """How many vectors a column in any of the three forms holds."""
+    return len(column[2]) - 1 if _is_triple(column) else len(column)
 
 
 def sparse_to_bytes(rows: SparseRows) -> list[bytes]:
@@ -80,6 +85,10 @@ def sparse_from_bytes(contents: list[bytes]) -> list[dict[int, float]]:
         weights = np.ascontiguousarray(pairs[:, 1]).view("<f4")
         rows.append(dict(zip(pairs[:, 0].tolist(), weights.tolist(), strict=True)))
     return rows
+
+
+def _is_triple(column: Any) -> bool:
+    return isinstance(column, tuple) and len(column) == 3 and all(isinstance(part, np.ndarray) for part in column)
 
 
 def _from_triple(indices: Any, values: Any, offsets: Any, *, where: str) -> SparseRows:

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import numpy as np
 import numpy.typing as npt
 
-from milvuslab.gateway.wire.sparse import SparseRows, sparse_rows
+from milvuslab.gateway.wire.sparse import row_count, sparse_rows
 from milvuslab.model.collection import CollectionSpec, DataType, FieldSpec
 from milvuslab.model.errors import SchemaError, suggest
 
@@ -110,15 +110,12 @@ def _check_names(spec: CollectionSpec, wanted: Mapping[str, FieldSpec], columns:
 
 
 def _common_length(spec: CollectionSpec, columns: Mapping[str, ColumnData]) -> int:
-    lengths = {name: _length(column) for name, column in columns.items()}
+    sparse = {field.name for field in spec.fields if field.data_type is DataType.SPARSE_FLOAT_VECTOR}
+    lengths = {name: row_count(column) if name in sparse else len(column) for name, column in columns.items()}
     if len(set(lengths.values())) > 1:
         told = ", ".join(f"{name} {length}" for name, length in lengths.items())
         raise SchemaError(f"columns for {spec.name} differ in length: {told}")
     return next(iter(lengths.values()), 0)
-
-
-def _length(column: ColumnData) -> int:
-    return column.row_count if isinstance(column, SparseRows) else len(column)
 
 
 def _checked_column(field: FieldSpec, column: ColumnData, *, where: str) -> tuple[Any, npt.NDArray[np.int64] | int]:  # noqa: PLR0911  (one return a type)
