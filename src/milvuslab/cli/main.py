@@ -21,7 +21,14 @@ import typer
 
 from milvuslab.cli import collection, config, doctor, server, studio, text, up
 from milvuslab.cli.command import Stopped, shared_options, take_door
-from milvuslab.model.errors import ConfigError, MilvusLabError, UsageError
+from milvuslab.model.errors import (
+    ConfigError,
+    MilvusLabError,
+    NotFoundError,
+    ServerError,
+    UnreachableError,
+    UsageError,
+)
 from milvuslab.model.settings import resolve
 
 __all__ = ["EXIT_FAULT", "app", "main"]
@@ -29,6 +36,15 @@ __all__ = ["EXIT_FAULT", "app", "main"]
 EXIT_FAULT = 70
 _PARSER_ERROR: type[Any] = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
 """Base of the parser's errors. By its version typer carries click inside itself or takes the package."""
+
+_NEXT_STEPS: dict[type[MilvusLabError], str] = {
+    NotFoundError: "see what there is: milvuslab collection list, milvuslab server list",
+    UsageError: "milvuslab --help",
+    UnreachableError: "see which servers run: milvuslab status",
+    ServerError: "see how the server stands: milvuslab server status, milvuslab server logs",
+    MilvusLabError: "run it again; it goes on where it was",
+}
+"""For errors that bring no hint of their own, most special first."""
 
 app = typer.Typer(
     name="milvuslab",
@@ -123,12 +139,11 @@ def _as_usage_error(error: Any) -> UsageError:
 
 
 def _report(error: MilvusLabError, *, is_json: bool) -> int:
+    hint = error.hint or next(hint for kind, hint in _NEXT_STEPS.items() if isinstance(error, kind))
     if is_json:
-        print(json.dumps(error.as_dict(), ensure_ascii=False, default=str), file=sys.stderr)
+        print(json.dumps({**error.as_dict(), "hint": hint}, ensure_ascii=False, default=str), file=sys.stderr)
     else:
-        print(f"error: {error.message}", file=sys.stderr)
-        if error.hint:
-            print(f"next: {error.hint}", file=sys.stderr)
+        print(f"error: {error.message}\nnext: {hint}", file=sys.stderr)
     return error.exit_code
 
 

@@ -64,7 +64,7 @@ def search(
     query = TextQuery(
         text=question,
         limit=limit,
-        language=language if collection else "",
+        language=language,
         source=source,
         published_after_s=_unix_s(after, "--after"),
         published_before_s=_unix_s(before, "--before"),

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from milvuslab.model.collection import Consistency
-from milvuslab.model.errors import ConflictError
+from milvuslab.model.errors import ConflictError, ServerError
 
 if TYPE_CHECKING:
     from milvuslab.gateway import Gateway
@@ -24,7 +24,8 @@ class CollectionSummary:
     Attributes:
         name: of the collection.
         row_count: rows; deleted ones left out when `is_exact`.
-        is_exact: whether the rows were counted by a query; a collection that is not loaded can only be estimated.
+        is_exact: whether the rows were counted by a query. A collection that is not loaded can only be estimated: its
+            rows in sealed segments, deleted ones among them.
     """
 
     name: str
@@ -53,5 +54,6 @@ def count_rows(gateway: Gateway, name: str) -> CollectionSummary:
     try:
         row_count = gateway.rows.count(name, consistency=Consistency.STRONG)
         return CollectionSummary(name=name, row_count=row_count, is_exact=True)
-    except ConflictError:
+    except (ConflictError, ServerError):
+        # Not loaded, or, just after a start, not yet loaded again.
         return CollectionSummary(name=name, row_count=gateway.collections.row_count(name), is_exact=False)
