@@ -3,10 +3,11 @@
 `connect` is the door. Nothing here imports a package that is slow to load before a connection is made.
 """
 
+from milvuslab.gateway.bulk import BulkReport
 from milvuslab.gateway.catalog import Collections
 from milvuslab.gateway.client import Gateway, connect
 from milvuslab.gateway.indexes import Indexes
 from milvuslab.gateway.retry import RetryPolicy
 from milvuslab.gateway.rows import Rows, WriteReport
 
-__all__ = ["Collections", "Gateway", "Indexes", "RetryPolicy", "Rows", "WriteReport", "connect"]
+__all__ = ["BulkReport", "Collections", "Gateway", "Indexes", "RetryPolicy", "Rows", "WriteReport", "connect"]

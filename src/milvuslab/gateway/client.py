@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any
 
 from milvuslab.gateway import searching
+from milvuslab.gateway.bulk import BulkReport, bulk_load
 from milvuslab.gateway.capability_file import read_capabilities, write_capabilities
 from milvuslab.gateway.catalog import Collections
 from milvuslab.gateway.indexes import Indexes
@@ -21,6 +22,7 @@ from milvuslab.gateway.wire.channel import open_link
 from milvuslab.model.collection import Consistency
 from milvuslab.model.filter import Filter
 from milvuslab.model.metric import Metric
+from milvuslab.model.progress import Observer, silent
 from milvuslab.model.search import AnnQuery, DistanceRange, Hits, RrfRanker, WeightedRanker
 from milvuslab.model.server import Capabilities, Endpoint
 
@@ -183,6 +185,32 @@ class Gateway:
             self.session, name, vector, field=field, batch_rows=batch_rows, params=params or {}, where=where,
             partitions=partitions, output_fields=output_fields, consistency=consistency, timeout_s=timeout_s,
         )  # fmt: skip
+
+    def bulk_load(
+        self,
+        name: str,
+        files: Sequence[str],
+        *,
+        partition: str | None = None,
+        timeout_s: float = 3_600.0,
+        observer: Observer = silent,
+    ) -> BulkReport:
+        """Has the server read files of its own storage, and waits until their rows are stored.
+
+        Args:
+            name: the collection; an index that it has is built on the rows too, a loaded one shows them by itself.
+            files: one `.npy` file for each field, named after it, or JSON files `{"rows": [...]}`; paths as the
+                server sees them.
+            partition: where to put the rows.
+            timeout_s: longest wait; the server goes on afterwards.
+            observer: told the percents done.
+
+        Raises:
+            UnsupportedError: the server loads no files (Lite), or not of that kind.
+            SchemaError: the `.npy` files are not those of the fields.
+            RejectedError: the server could not read a file; its words say why.
+        """
+        return bulk_load(self.session, name, files, partition=partition, timeout_s=timeout_s, observer=observer)
 
     def close(self) -> None:
         """Ends the connection; an embedded Lite file is closed when its last gateway is."""
