@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
+import pytest
 
 from milvuslab.apps.text.collection import PassageCut
 from milvuslab.apps.text.passages import (
@@ -30,12 +31,15 @@ def test_passages_point_into_the_text_and_stay_within_the_limit(minilm, make_doc
     assert cut_document(document, encoder=minilm, cut=CUT) == cut
 
 
-def test_a_title_as_long_as_it_may_be_leaves_room_for_the_passage(minilm, make_document) -> None:
-    document = make_document("t", STORY, title="한글 " * 70)
-    wide = PassageCut(limit_tokens=10_000, overlap_tokens=16)
-    cut = cut_document(document, encoder=minilm, cut=wide)
+@pytest.mark.parametrize("limit_tokens", [8, 24, 128, 10_000])
+@pytest.mark.parametrize("title", ["t", "한글 " * 70, "A title of ordinary length"])
+def test_whatever_the_title_the_encoder_reads_every_passage_whole(minilm, make_document, title, limit_tokens) -> None:
+    document = make_document("t", STORY, title=title)
+    cut = cut_document(document, encoder=minilm, cut=PassageCut(limit_tokens=limit_tokens, overlap_tokens=4))
+    allowed = min(limit_tokens, minilm.limit_tokens) - minilm.overhead_tokens
     for text in cut.embedded_texts:
-        assert len(minilm.token_offsets(text)) <= minilm.limit_tokens
+        assert len(minilm.token_offsets(text)) <= allowed
+    assert cut.lead == title.strip() or (title.startswith(cut.lead) and len(cut.lead) < len(title) / 2)
 
 
 def test_the_first_passage_of_each_document_is_written_last(minilm, make_document) -> None:

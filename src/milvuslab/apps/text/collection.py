@@ -49,7 +49,7 @@ class PassageCut:
     """How documents are cut into passages.
 
     Attributes:
-        limit_tokens: most tokens of a passage. 128 is where both small encoders are at their best rate
+        limit_tokens: most tokens the encoder reads of a passage, its title included. 128 is where both small encoders are at their best rate
             (benchmarks/results/embed_speed.json) and a hit is short enough to read.
         overlap_tokens: tokens a passage repeats of the one before.
     """

@@ -31,7 +31,6 @@ __all__ = [
 
 UNKNOWN_TIME_S = -(2**62)
 """`published_at_s` of a document without a date: before every date, so a lower bound excludes it."""
-_TITLE_TOKENS_CHARS = 120
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +40,8 @@ class CutDocument:
     Attributes:
         document: what was read.
         document_id: our key of it, 24 hexadecimal digits.
-        content_sha256: of everything that is stored.
+        content_sha256: of title, text and language.
+        lead: the title, or as much of it as a passage can spare; may be empty.
         starts: character offset of each passage in the text.
         texts: the passages, `texts[i] == document.text[starts[i]:][:len(texts[i])]`.
     """
@@ -49,14 +49,14 @@ class CutDocument:
     document: Document
     document_id: str
     content_sha256: str
+    lead: str
     starts: tuple[int, ...]
     texts: tuple[str, ...]
 
     @property
     def embedded_texts(self) -> list[str]:
         """What the encoder reads: each passage below its title, which says what the passage is about."""
-        title = self.document.title[:_TITLE_TOKENS_CHARS].strip()
-        return [f"{title}\n{text}" if title else text for text in self.texts]
+        return [f"{self.lead}\n{text}" if self.lead else text for text in self.texts]
 
 
 def compute_document_id(source: str, origin_id: str) -> str:
@@ -75,10 +75,15 @@ def compute_content_sha256(document: Document) -> str:
 
 
 def cut_document(document: Document, *, encoder: TextEncoder, cut: PassageCut) -> CutDocument:
-    """The document with its passages; an empty text gives the title as its only passage."""
-    title = document.title[:_TITLE_TOKENS_CHARS].strip()
-    title_tokens = len(encoder.token_offsets(title)) + 1 if title else 0
-    limit = min(cut.limit_tokens, encoder.limit_tokens - title_tokens)
+    """The document with its passages.
+
+    `cut.limit_tokens` counts everything the encoder reads of a passage: its own marks, the title (a quarter at
+    most) and the text.
+    """
+    room = min(cut.limit_tokens, encoder.limit_tokens) - encoder.overhead_tokens
+    lead = _lead(document.title, encoder=encoder, limit_tokens=room // 4)
+    # The line end between title and text may be a token of its own.
+    limit = room - (len(encoder.token_offsets(lead)) + 1 if lead else 0)
     chunks = chunk_text(
         document.text, token_offsets=encoder.token_offsets, limit_tokens=limit,
         overlap_tokens=min(cut.overlap_tokens, limit // 2), language=document.language,
@@ -87,9 +92,17 @@ def cut_document(document: Document, *, encoder: TextEncoder, cut: PassageCut) -
         document=document,
         document_id=compute_document_id(document.source, document.document_id),
         content_sha256=compute_content_sha256(document),
-        starts=tuple(chunk.start for chunk in chunks) or (0,),
-        texts=tuple(chunk.text for chunk in chunks) or (document.title,),
+        lead=lead,
+        starts=tuple(chunk.start for chunk in chunks),
+        texts=tuple(chunk.text for chunk in chunks),
     )
+
+
+def _lead(title: str, *, encoder: TextEncoder, limit_tokens: int) -> str:
+    offsets = encoder.token_offsets(title)
+    if len(offsets) <= limit_tokens:
+        return title.strip()
+    return title[: int(offsets[limit_tokens - 1][1])].strip() if limit_tokens > 0 else ""
 
 
 def passage_ids(document_id: str, passage_count: int, *, first: int = 0) -> list[str]:
