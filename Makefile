@@ -46,11 +46,10 @@ $(VENV)/.python:
 
 $(VENV)/.demo: pyproject.toml | $(VENV)/.python
 	@echo "installing milvuslab with its applications into $(VENV) (once, about a minute)"
-	@$(PYTHON) -m pip install --quiet --prefer-binary --editable '.[all]'
+	@bash tools/install_packages.sh $(VENV) --editable '.[all]'
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml | $(VENV)/.python
 	@echo "installing milvuslab and its development tools into $(VENV) (once, about a minute)"
-	@$(PYTHON) -m pip install --quiet --upgrade 'pip>=25.1'  # the first one that knows dependency groups
-	@$(PYTHON) -m pip install --quiet --prefer-binary --editable '.[all]' --group dev
+	@bash tools/install_packages.sh $(VENV) --editable '.[all]' --group dev
 	@touch $(VENV)/.demo $@
