@@ -1,9 +1,18 @@
 import json
+import os
+import shutil
 import stat
 
 import pytest
 
-from milvuslab.model.errors import ConfigError, ConflictError, NotFoundError, UnsupportedError, UsageError
+from milvuslab.model.errors import (
+    CheckFailedError,
+    ConfigError,
+    ConflictError,
+    NotFoundError,
+    UnsupportedError,
+    UsageError,
+)
 from milvuslab.ops import servers
 from milvuslab.ops.servers import RemoteAddress
 
@@ -132,3 +141,31 @@ def test_a_lite_server_starts_is_seen_and_stops(workspace):
         report = servers.stop(workspace, "lite")
     assert report.was_running and not report.was_killed
     assert not servers.stop(workspace, "lite").was_running
+
+
+@pytest.fixture
+def installed(place, server_settings):
+    """A workspace with a cache of its own, whose files are those of the shared one until they are replaced."""
+    shared, cache_dir = server_settings.cache_dir, place.home.parent / "cache"
+    install = servers.install(place.workspace())
+    version = install.build.version
+    shutil.copytree(shared / "milvus" / version, cache_dir / "milvus" / version, copy_function=os.link)
+    (cache_dir / "packages" / "pypi").mkdir(parents=True)
+    os.link(
+        shared / "packages" / "pypi" / install.build.filename, cache_dir / "packages" / "pypi" / install.build.filename
+    )
+    return place.workspace(cache_dir=cache_dir, offline="1")
+
+
+def test_a_damaged_installation_is_named_and_repaired(installed):
+    install = servers.install(installed)
+    library = next(path for path in install.path.iterdir() if ".so" in path.name and path.stat().st_size > 1000)
+    content = bytearray(library.read_bytes())
+    content[500] ^= 1
+    library.unlink()  # the shared file keeps its content
+    library.write_bytes(content)
+    with pytest.raises(CheckFailedError) as caught:
+        servers.install(installed)
+    assert library.name in caught.value.message
+    servers.install(installed, is_repair=True)
+    assert servers.install(installed).path == install.path

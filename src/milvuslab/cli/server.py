@@ -25,17 +25,26 @@ _Name = Annotated[str, typer.Argument(metavar="[NAME]", help="Name of the server
 _NewName = Annotated[str, typer.Argument(metavar="NAME", help="A name: a-z, 0-9 and '-', beginning with a letter.")]
 
 
-@command(app, "install", examples=["milvuslab server install", "milvuslab server install --version 2.2.16"])
+@command(
+    app,
+    "install",
+    examples=[
+        "milvuslab server install",
+        "milvuslab server install --version 2.2.16",
+        "milvuslab server install --repair",
+    ],
+)
 def install(
     door: Door,
     *,
     version: Annotated[str, typer.Option("--version", help="Milvus version; default: the best for this machine.")] = "",
+    is_repair: Annotated[bool, typer.Option("--repair", help="Unpack a damaged installation anew.")] = False,
 ) -> None:
-    """Fetch and unpack a Milvus build, checked against its pinned checksum. Starting does this by itself."""
+    """Fetch and unpack a Milvus build, every file checked. Starting a server does this by itself."""
     from milvuslab.ops.servers import install as install_build
 
     with door.watch() as observer:
-        done = install_build(door.workspace, version=version, observer=observer)
+        done = install_build(door.workspace, version=version, is_repair=is_repair, observer=observer)
     door.show(
         {"version": done.build.version, "path": str(done.path)},
         [f"Milvus {done.build.version} is in {done.path}"],

@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from milvuslab.model.errors import (
+    CheckFailedError,
     ConfigError,
     ConflictError,
     NotFoundError,
@@ -183,17 +185,33 @@ def add_server(
     return server_status(profile, settings=workspace.settings)
 
 
-def install(workspace: Workspace, *, version: str = "", observer: Observer = silent) -> Install:
-    """The build for this machine, unpacked, every file of it checked; a damaged one is unpacked anew.
+def install(
+    workspace: Workspace, *, version: str = "", is_repair: bool = False, observer: Observer = silent
+) -> Install:
+    """The build for this machine, unpacked, with the content of every file checked.
+
+    Args:
+        workspace: gives the cache.
+        version: of Milvus; empty takes the best one for this machine.
+        is_repair: whether a damaged one is unpacked anew; a server that runs from it keeps its open files.
+        observer: sees fetching and unpacking.
 
     Raises:
         UnsupportedError: no build of that version runs here.
         UnreachableError: it has to be fetched and cannot be.
+        CheckFailedError: a file has another content than it was unpacked with.
     """
     settings = workspace.settings
     build = choose_build(read_machine(), version=version)
     done = install_build(build, cache_dir=settings.cache_dir, is_offline=settings.offline, observer=observer)
-    verify_install(done)
+    try:
+        verify_install(done)
+    except CheckFailedError:
+        if not is_repair:
+            raise
+        shutil.rmtree(done.path)
+        install_build(build, cache_dir=settings.cache_dir, is_offline=settings.offline, observer=observer)
+        verify_install(done)
     return done
 
 
