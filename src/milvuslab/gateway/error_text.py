@@ -22,7 +22,7 @@ from milvuslab.model.errors import (
     UsageError,
 )
 
-__all__ = ["class_by_text", "is_lost_connection", "is_message_too_large", "plain_words"]
+__all__ = ["class_by_text", "is_lost_connection", "is_message_too_large", "is_wrong_tls", "plain_words"]
 
 _RULES: tuple[tuple[str, type[MilvusLabError]], ...] = (
     (r"auth check fail|unauthenticated|password|not authenticated|permission deny", ForbiddenError),
@@ -71,8 +71,15 @@ def plain_words(reason: str) -> str:
     return " ".join(words.split())
 
 
+def is_wrong_tls(reason: str) -> bool:
+    """Whether the two sides could not agree on TLS: a certificate not trusted, another name, or none at all."""
+    return bool(re.search(r"certificate|handshake failed|verification|wrong_version_number", reason, re.IGNORECASE))
+
+
 def is_lost_connection(reason: str) -> bool:
     """Whether a connection that stood was lost, so that the call may have been executed."""
+    if "failed to connect" in reason:
+        return False
     return bool(re.search(r"socket closed|goaway|reset by peer|broken pipe|recvmsg|keepalive", reason, re.IGNORECASE))
 
 

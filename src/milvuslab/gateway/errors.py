@@ -15,8 +15,15 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-from milvuslab.gateway.error_text import class_by_text, is_lost_connection, is_message_too_large, plain_words
+from milvuslab.gateway.error_text import (
+    class_by_text,
+    is_lost_connection,
+    is_message_too_large,
+    is_wrong_tls,
+    plain_words,
+)
 from milvuslab.model.errors import (
+    ConfigError,
     ConflictError,
     FilterError,
     ForbiddenError,
@@ -197,6 +204,13 @@ def from_rpc(error: Any, *, what: str) -> MilvusLabError:
     """The error for a `grpc.RpcError`."""
     name = error.code().name
     reason = plain_words(error.details() or name.lower())
+    if name == "UNAVAILABLE" and is_wrong_tls(reason):
+        return ConfigError(
+            f"{what}: no agreement on TLS: {reason[:500]}",
+            hint="name the certificate authority (ca_pem_path) and the name in the certificate (server_name); "
+            "a server without TLS is http://HOST:PORT",
+            context={"server_code": name},
+        )
     if name == "UNAVAILABLE":
         # Refused before anything was sent, or lost on the way: only the first is safe to repeat.
         found: type[MilvusLabError] = TimedOutError if is_lost_connection(reason) else UnreachableError

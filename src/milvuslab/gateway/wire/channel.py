@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from milvuslab.model.errors import ConfigError, ConflictError, missing_extra
 from milvuslab.model.server import Endpoint
 
-__all__ = ["Link", "open_link"]
+__all__ = ["Link", "embedded_ports", "open_link"]
 
 _MESSAGE_MAX_BYTES = 256 * 1024 * 1024
 """Largest answer we take. Milvus answers with at most 256 MB by default (`grpc.serverMaxSendSize`, milvus.yaml 2.3)."""
@@ -75,6 +75,11 @@ def open_link(endpoint: Endpoint) -> Link:
     return Link(grpc.secure_channel(target, credentials, options=options), metadata)
 
 
+def embedded_ports() -> dict[str, int]:
+    """The loopback port of each Lite file that is open in this process."""
+    return _Embedded.ports()
+
+
 def _bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
@@ -115,6 +120,11 @@ class _Embedded:
                 users = 0
             cls._open[path] = (server, database, port, users + 1)
             return f"127.0.0.1:{port}"
+
+    @classmethod
+    def ports(cls) -> dict[str, int]:
+        with cls._lock:
+            return {path: port for path, (_, _, port, _) in cls._open.items()}
 
     @classmethod
     def release(cls, path: str) -> None:
