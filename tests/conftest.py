@@ -10,12 +10,13 @@ import pytest
 hypothesis.settings.register_profile("house", deadline=None)
 hypothesis.settings.load_profile("house")
 
-pytest_plugins = ["tests.servers"]
+pytest_plugins = ["tests.servers", "tests.studios"]
 
 PROGRAMS = {
     "apt": ("apt-get",),
     "chromium": ("chromium", "chromium-browser", "google-chrome"),
     "npm": ("npm",),
+    "openssl": ("openssl",),
 }
 
 

@@ -29,7 +29,7 @@ from milvuslab.apps.text.search import TextAnswer, TextQuery, find_similar_docum
 from milvuslab.apps.text.shelf import DEFAULT_COLLECTIONS, Shelf
 from milvuslab.data.document import Document, clean_text, clean_title, make_document_id
 from milvuslab.data.language import detect_language
-from milvuslab.model.errors import LimitError, NotFoundError, TimedOutError, UsageError
+from milvuslab.model.errors import ConflictError, LimitError, NotFoundError, TimedOutError, UsageError
 
 if TYPE_CHECKING:
     from milvuslab.apps.text.collection import TextCollection
@@ -270,10 +270,16 @@ class TextDesk:
         )
 
     def _on(self, choose: Callable[[Shelf], TextCollection], action: Callable[[TextCollection], _T]) -> _T:
-        """The action on the chosen collection; a collection that vanished is looked at again next time."""
+        """The action on the chosen collection; one that vanished is looked at again next time."""
         shelf = self._open_shelf()
         target = choose(shelf)
         try:
+            return action(target)
+        except ConflictError:
+            # Lite comes back from a restart with its collections released; 2.3.5 after an upgrade in place says that they
+            # are loaded and answers that they are not (both measured). Either way they are loaded anew, once.
+            shelf.gateway.collections.release(target.name)
+            shelf.gateway.collections.load(target.name)
             return action(target)
         except NotFoundError:
             if not shelf.gateway.collections.exists(target.name):

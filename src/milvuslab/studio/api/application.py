@@ -92,11 +92,14 @@ def _add_error_answers(api: "FastAPI") -> None:
 def _invalid(errors: Any) -> Problem:
     findings = [{"where": ".".join(str(part) for part in found["loc"]), "problem": found["msg"]} for found in errors]
     first = findings[0]
+    is_whole_body = first["where"] == "body"
     return Problem(
         status=422,
         code="validation",
         message=f"{first['where']}: {first['problem']}",
-        hint="the parameters are described at /api-reference",
+        hint="send a JSON object with Content-Type: application/json"
+        if is_whole_body
+        else "the parameters are described at /api-reference",
         context={"findings": findings[:20]},
     )
 

@@ -13,33 +13,29 @@ from milvuslab.studio.text_desk import TextDesk, check_question
 if TYPE_CHECKING:
     from fastapi import APIRouter
 
+    from milvuslab.model.settings import Settings
+
 __all__ = ["make_text_router", "parse_moment"]
 
 
 def make_text_router(desk: TextDesk) -> "APIRouter":
     """The routes under `/api/v1/text`."""
-    from fastapi import APIRouter, Path, Query
+    from fastapi import APIRouter, Query
 
     router = APIRouter(prefix="/api/v1/text", tags=["text"])
     settings = desk.settings
-    Limit = Annotated[int, Query(description=f"Most hits, 1 to {settings.result_limit}.", ge=1)]  # noqa: N806
-    Collection = Annotated[  # noqa: N806
-        str, Query(description="Collection to use; empty takes the language's.", examples=["text_en"], max_length=255)
-    ]
-    DocumentId = Annotated[  # noqa: N806
-        str, Path(description="Key of a document, from a hit.", min_length=1, max_length=128)
-    ]
+    most_hits, which_collection = _shared_parameters(settings)
 
     @router.get("/search", summary="Search by meaning", response_model=Answer)
     async def search(  # noqa: PLR0917  FastAPI passes parameters by name
         q: Annotated[
             str, Query(description="The question.", examples=["why does snow reflect light", "표 만드는 방법"])
         ],
-        limit: Limit = 10,
+        limit: Annotated[int, most_hits] = 10,
         language: Annotated[
             str, Query(description="`ko` or `en`; empty goes by the script of the question.", max_length=16)
         ] = "",
-        collection: Collection = "",
+        collection: Annotated[str, which_collection] = "",
         source: Annotated[str, Query(description="Only documents of this source.", max_length=64)] = "",
         published_after: Annotated[
             str,
@@ -62,15 +58,34 @@ def make_text_router(desk: TextDesk) -> "APIRouter":
         )
         return _answer(query.text, await desk.run(desk.search, query, collection=collection))
 
+    _add_documents(router, desk)
+    return router
+
+
+def _add_documents(router: "APIRouter", desk: TextDesk) -> None:
+    """The routes of single documents."""
+    from fastapi import Path, Query
+
+    settings = desk.settings
+    most_hits, which_collection = _shared_parameters(settings)
+    document_key = Path(description="Key of a document, from a hit.", min_length=1, max_length=128)
+
     @router.get("/documents/{document_id}", summary="Read a document", response_model=Stored)
-    async def read(document_id: DocumentId, collection: Collection = "") -> Stored:
+    async def read(
+        document_id: Annotated[str, document_key], collection: Annotated[str, which_collection] = ""
+    ) -> Stored:
         """The document, put together from its passages."""
         document = await desk.run(desk.read, document_id, collection=collection)
         values = document.as_dict()
-        return Stored(**{**values, "published_at": _moment(values.pop("published_at_s"))})
+        published_at = _moment(values.pop("published_at_s"))
+        return Stored(**values, published_at=published_at)
 
     @router.get("/documents/{document_id}/similar", summary="Find similar documents", response_model=Answer)
-    async def similar(document_id: DocumentId, limit: Limit = 10, collection: Collection = "") -> Answer:
+    async def similar(
+        document_id: Annotated[str, document_key],
+        limit: Annotated[int, most_hits] = 10,
+        collection: Annotated[str, which_collection] = "",
+    ) -> Answer:
         """Documents nearest to this one; itself left out."""
         limit = _check_limit(limit, settings.result_limit)
         return _answer(document_id, await desk.run(desk.similar, document_id, limit=limit, collection=collection))
@@ -78,7 +93,7 @@ def make_text_router(desk: TextDesk) -> "APIRouter":
     @router.post("/documents", summary="Store a document", response_model=Added, status_code=201)
     async def add(
         document: PostedDocument,
-        collection: Collection = "",
+        collection: Annotated[str, which_collection] = "",
         wait: Annotated[bool, Query(description="Answer only when a search finds it, and say after how long.")] = False,  # noqa: FBT002
     ) -> Added:
         """Stores a document; the same text, or the same `document_id` and `source`, again replaces it."""
@@ -100,12 +115,23 @@ def make_text_router(desk: TextDesk) -> "APIRouter":
         return Added.model_validate(added)
 
     @router.delete("/documents/{document_id}", summary="Remove a document", response_model=Deleted)
-    async def delete(document_id: DocumentId, collection: Collection = "") -> Deleted:
+    async def delete(
+        document_id: Annotated[str, document_key], collection: Annotated[str, which_collection] = ""
+    ) -> Deleted:
         """Removes all passages of the document."""
         passage_count = await desk.run(desk.delete, document_id, collection=collection)
         return Deleted(document_id=document_id, passage_count=passage_count)
 
-    return router
+
+def _shared_parameters(settings: "Settings") -> tuple[Any, Any]:
+    """`limit` and `collection`, as several routes take them."""
+    from fastapi import Query
+
+    limit = Query(description=f"Most hits, 1 to {settings.result_limit}.", ge=1)
+    collection = Query(
+        description="Collection to use; empty takes the language's.", examples=["text_en"], max_length=255
+    )
+    return limit, collection
 
 
 def parse_moment(text: str, name: str) -> int | None:
