@@ -12,7 +12,7 @@ __all__ = ["FLOORS", "OWNERS", "find_climbs", "find_foreign", "find_strangers", 
 
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("model",),
-    ("fetch",),
+    ("machine", "fetch"),
     ("runtime", "gateway", "data", "embed", "journal"),
     ("bench", "etl"),
     ("apps", "tune", "ops"),

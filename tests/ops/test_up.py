@@ -11,12 +11,12 @@ import numpy as np
 import psutil
 import pytest
 
+from milvuslab.machine.lock import hold_lock
 from milvuslab.model.collection import CollectionSpec, DataType, FieldSpec
 from milvuslab.model.index import IndexSpec
 from milvuslab.model.metric import Metric
 from milvuslab.ops import servers
 from milvuslab.ops.up import stop_all
-from milvuslab.runtime.lock import hold_lock
 from tests.ops.conftest import make_place, processes_below, wait_until
 
 

@@ -7,8 +7,8 @@ import sys
 import psutil
 import pytest
 
+from milvuslab.machine.polling import poll_until
 from milvuslab.model.errors import ConfigError, StartError
-from milvuslab.runtime.polling import poll_until
 from milvuslab.runtime.program import find_program, read_exit, read_log_tail, start_program, stop_program
 
 SLEEP = "import time; print('up', flush=True); time.sleep(60)"

@@ -11,13 +11,13 @@ import pytest
 from pymilvus import DataType, MilvusClient
 
 from milvuslab.gateway.readiness import check_ready
+from milvuslab.machine.polling import poll_until
+from milvuslab.machine.record import read_record, write_record
 from milvuslab.model.errors import ConflictError, StartError, TimedOutError, UnreachableError, UnsupportedError
 from milvuslab.runtime import server as server_module
 from milvuslab.runtime.builds import choose_build, read_machine
-from milvuslab.runtime.polling import poll_until
 from milvuslab.runtime.profile import add_lite, add_remote, add_standalone, endpoint_of, read_profile
 from milvuslab.runtime.program import find_program
-from milvuslab.runtime.record import read_record, write_record
 from milvuslab.runtime.server import (
     read_server_log,
     remove_server,

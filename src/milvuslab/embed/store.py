@@ -8,19 +8,17 @@ Files are checked once per process; a damaged model is thrown away and built aga
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
 import shutil
 import tempfile
 import threading
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from milvuslab.embed.waiting import pause
 from milvuslab.fetch import sha256_of
-from milvuslab.model.errors import CheckFailedError, TimedOutError
+from milvuslab.machine import hold_lock
+from milvuslab.model.errors import CheckFailedError
 from milvuslab.model.progress import Observer, Progress, silent
 
 __all__ = ["ModelFolder", "open_model"]
@@ -28,7 +26,6 @@ __all__ = ["ModelFolder", "open_model"]
 _FORMAT = 1
 _MANIFEST = "manifest.json"
 _LOCK_DEADLINE_S = 900.0
-_LOCK_POLL_S = 0.1
 
 _checked: dict[Path, tuple[tuple[str, int, int], ...]] = {}
 _checked_lock = threading.Lock()
@@ -64,12 +61,13 @@ def open_model(
 
     Raises:
         CheckFailedError: what was built has another checksum than the pinned one.
-        TimedOutError: another process is building it and does not come to an end.
+        ConflictError: another process is building it and does not come to an end.
     """
     folder = cache_dir / "models" / name
     damage = _find_damage(folder, expected_sha256)
     if damage:
-        with _locked(folder.with_name(f"{name}.lock")):
+        lock_path = folder.with_name(f"{name}.lock")
+        with hold_lock(lock_path, timeout_s=_LOCK_DEADLINE_S, doing=f"preparing model {name}"):
             damage = _find_damage(folder, expected_sha256)
             if damage:
                 _rebuild(folder, damage, build=build, expected_sha256=expected_sha256, observer=observer)
@@ -136,32 +134,3 @@ def _rebuild(
             folder.rename(Path(workplace) / "old")
         fresh.rename(folder)
     observer(Progress(step=f"prepare model {folder.name}", done_count=1, total_count=1, unit="models"))
-
-
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as file:
-        _take_lock(file.fileno(), path)
-        yield
-
-
-def _take_lock(descriptor: int, path: Path) -> None:
-    try:
-        import fcntl
-    except ImportError:
-        # Without it two processes may build at once; the rename still leaves one whole model.
-        return
-    deadline = time.monotonic() + _LOCK_DEADLINE_S
-    while True:
-        try:
-            # The system gives the lock back when the file is closed, also by a crash.
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
-        except OSError:
-            if time.monotonic() > deadline:
-                raise TimedOutError(
-                    f"another process has been preparing model {path.stem} for {_LOCK_DEADLINE_S:.0f} s",
-                    hint=f"end that process, or delete {path}",
-                ) from None
-        pause(_LOCK_POLL_S)

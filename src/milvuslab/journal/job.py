@@ -7,7 +7,6 @@ A job lives at `home_dir/jobs/ID.json`. Only the process that works on it writes
 from __future__ import annotations
 
 import dataclasses
-import fcntl
 import os
 import re
 import time
@@ -17,15 +16,14 @@ from typing import Any, Literal
 
 import psutil
 
-from milvuslab.journal.durable import read_json, write_json
-from milvuslab.model.errors import ConfigError, ConflictError
+from milvuslab.machine import open_lock, read_record, write_record
+from milvuslab.model.errors import ConfigError
 from milvuslab.model.progress import Progress
 
 __all__ = ["Job", "JobWriter", "State", "list_jobs", "read_job"]
 
 State = Literal["running", "paused", "done", "failed", "interrupted"]
-_FORMAT = "milvuslab-job"
-_VERSION = 1
+_FORMAT = 1
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,127}")
 
 
@@ -93,7 +91,8 @@ class JobWriter:
 
     def __init__(self, folder: Path, job_id: str, *, title: str) -> None:
         self._path = _path(folder, job_id)
-        self._lock = _take_lock(self._path, title=title)
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._lock = open_lock(self._path.with_name(f".{job_id}.lock"), timeout_s=0, doing=f"at work on {title!r}")
         before = read_job(folder, job_id)
         if before is not None and before.state == "done":
             before = None
@@ -156,20 +155,20 @@ class JobWriter:
     def _close(self, job: Job) -> None:
         self.job = job
         self._write()
-        os.close(self._lock)
+        self._lock.close()
 
     def _write(self) -> None:
         self.job = dataclasses.replace(self.job, updated_at_s=time.time())
-        write_json(self._path, self.job.as_dict(), format_name=_FORMAT, version=_VERSION)
+        write_record(self._path, self.job.as_dict(), version=_FORMAT)
         self._written_s = time.monotonic()
 
 
 def read_job(folder: Path, job_id: str) -> Job | None:
     """The job as it stands, or None; a dead process shows as `interrupted`."""
-    content = read_json(_path(folder, job_id), format_name=_FORMAT, version=_VERSION)
-    if content is None:
+    try:
+        job = Job(**read_record(_path(folder, job_id), version=_FORMAT))
+    except FileNotFoundError:
         return None
-    job = Job(**content)
     if job.state == "running" and not _is_alive(job):
         return dataclasses.replace(job, state="interrupted", failure=f"process {job.pid} ended before its work")
     return job
@@ -179,18 +178,6 @@ def list_jobs(folder: Path) -> list[Job]:
     """All jobs, oldest first."""
     found = [read_job(folder, path.stem) for path in sorted(folder.glob("*.json"))]
     return sorted((job for job in found if job is not None), key=lambda job: (job.started_at_s, job.job_id))
-
-
-def _take_lock(path: Path, *, title: str) -> int:
-    """Descriptor of an exclusive lock that the system drops when the process ends, however it ends."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path.with_name(f".{path.stem}.lock"), os.O_CREAT | os.O_RDWR, 0o644)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        raise ConflictError(f"another process is at work on: {title}", hint="watch it with: milvuslab status") from None
-    return descriptor
 
 
 def _is_alive(job: Job) -> bool:

@@ -15,10 +15,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from milvuslab.journal.durable import read_json, write_json
+from milvuslab.machine import poll_until, read_record, write_record
 from milvuslab.model.errors import ConflictError, StartError
 from milvuslab.model.progress import Observer, Progress, silent
-from milvuslab.runtime.polling import poll_until
 from milvuslab.runtime.program import (
     Program,
     RunningProgram,
@@ -51,7 +50,7 @@ __all__ = [
     "wait_for_studio",
 ]
 
-_ADDRESS_FORMAT, _ADDRESS_VERSION = "milvuslab-studio-address", 1
+_ADDRESS_FORMAT = 1
 _PORTS_TRIED = 100
 _ANY_HOST = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 -- compared with, never bound
 
@@ -102,7 +101,7 @@ def start_studio(workspace: Workspace, *, server_name: str) -> RunningProgram:
         return running
     host, port = workspace.settings.studio_host, choose_studio_port(workspace)
     address = {"host": host, "port": port}
-    write_json(_address_path(workspace), address, format_name=_ADDRESS_FORMAT, version=_ADDRESS_VERSION)
+    write_record(_address_path(workspace), address, version=_ADDRESS_FORMAT)
     environment = workspace.child_environment({"studio_port": str(port), "server": server_name})
     return start_program(_program(workspace, "studio", studio_command(), environment))
 
@@ -137,7 +136,10 @@ def find_studio(workspace: Workspace) -> StudioStatus | None:
     running = find_studio_process(workspace)
     if running is None:
         return None
-    address = read_json(_address_path(workspace), format_name=_ADDRESS_FORMAT, version=_ADDRESS_VERSION) or {}
+    try:
+        address = read_record(_address_path(workspace), version=_ADDRESS_FORMAT)
+    except FileNotFoundError:
+        address = {}
     host = _ANY_HOST.get(str(address.get("host", "")), str(address.get("host", "")))
     port = int(address.get("port", workspace.settings.studio_port))
     return StudioStatus(

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from milvuslab.journal.job import Job, list_jobs
+from milvuslab.machine.lock import hold_lock
 from milvuslab.model.errors import MilvusLabError, UnsupportedError
 from milvuslab.model.progress import Observer, Progress, silent
 from milvuslab.ops import companion, servers
@@ -23,7 +24,6 @@ from milvuslab.ops.contents import CollectionSummary, collect_contents
 from milvuslab.ops.orphans import find_orphans, stop_orphans
 from milvuslab.ops.together import run_together
 from milvuslab.runtime import list_profiles
-from milvuslab.runtime.lock import hold_lock
 
 if TYPE_CHECKING:
     from milvuslab.ops.companion import StudioStatus

@@ -17,12 +17,12 @@ import zipfile
 from pathlib import Path
 
 from milvuslab.fetch import Package, fetch_package, sha256_of
+from milvuslab.machine.lock import hold_lock
+from milvuslab.machine.record import read_record, write_record
 from milvuslab.model.errors import CheckFailedError, StartError
 from milvuslab.model.progress import Observer, Progress, silent
 from milvuslab.runtime.builds import Build
 from milvuslab.runtime.disk import check_free_space
-from milvuslab.runtime.lock import hold_lock
-from milvuslab.runtime.record import read_record, write_record
 
 __all__ = ["Install", "install_build", "verify_install"]
 

@@ -10,8 +10,8 @@ from collections.abc import Collection, Mapping, Sequence
 
 import psutil
 
+from milvuslab.machine.polling import poll_until
 from milvuslab.model.errors import ConflictError
-from milvuslab.runtime.polling import poll_until
 
 __all__ = ["check_ports", "choose_ports", "is_port_open"]
 

@@ -15,13 +15,13 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+from milvuslab.machine.lock import hold_lock
+from milvuslab.machine.record import read_record, write_record, write_text
 from milvuslab.model.errors import ConfigError, ConflictError, NotFoundError, suggest
 from milvuslab.model.server import Endpoint, ServerKind, check_server_name
 from milvuslab.model.settings import Secret
 from milvuslab.runtime.builds import Machine, choose_build, read_machine
-from milvuslab.runtime.lock import hold_lock
 from milvuslab.runtime.ports import choose_ports
-from milvuslab.runtime.record import read_record, write_record, write_text
 
 __all__ = [
     "PORT_NAMES",

@@ -24,10 +24,10 @@ from pathlib import Path
 
 import psutil
 
+from milvuslab.machine.lock import hold_lock
+from milvuslab.machine.polling import poll_until
+from milvuslab.machine.record import read_record, write_record
 from milvuslab.model.errors import ConflictError, StartError
-from milvuslab.runtime.lock import hold_lock
-from milvuslab.runtime.polling import poll_until
-from milvuslab.runtime.record import read_record, write_record
 
 __all__ = [
     "Program",

@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from milvuslab.machine.polling import poll_until
 from milvuslab.model.errors import ConflictError, ServerError, StartError, TimedOutError, UnsupportedError
 from milvuslab.model.progress import Observer, Progress, silent
 from milvuslab.model.server import Endpoint, ServerKind
@@ -25,7 +26,6 @@ from milvuslab.runtime.cause import guess_cause
 from milvuslab.runtime.disk import check_free_space, measure_folder
 from milvuslab.runtime.install import install_build
 from milvuslab.runtime.lite import lite_program, lite_version
-from milvuslab.runtime.polling import poll_until
 from milvuslab.runtime.ports import check_ports, is_port_open
 from milvuslab.runtime.profile import Profile, endpoint_of
 from milvuslab.runtime.program import (

@@ -14,12 +14,12 @@ from typing import Any
 
 import yaml
 
+from milvuslab.machine.record import write_text
 from milvuslab.model.errors import ConfigError
 from milvuslab.runtime.install import Install
 from milvuslab.runtime.options import Option, etcd_options, milvus_options
 from milvuslab.runtime.profile import Profile
 from milvuslab.runtime.program import Program
-from milvuslab.runtime.record import write_text
 
 __all__ = ["find_logs", "standalone_program", "write_configuration"]
 

@@ -3,8 +3,8 @@ import stat
 
 import pytest
 
+from milvuslab.machine.record import read_record, write_record, write_text
 from milvuslab.model.errors import ConfigError
-from milvuslab.runtime.record import read_record, write_record, write_text
 
 
 def test_what_was_written_is_read(tmp_path):

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
+from milvuslab.machine.polling import poll_until
 from milvuslab.model.errors import ConflictError
-from milvuslab.runtime.polling import poll_until
 
-__all__ = ["hold_lock"]
+__all__ = ["hold_lock", "open_lock"]
 
 
 @contextlib.contextmanager
@@ -25,14 +25,25 @@ def hold_lock(path: Path, *, timeout_s: float, doing: str) -> Iterator[None]:
     Raises:
         ConflictError: another process still holds it.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab") as file:
-        if not poll_until(lambda: _take(file), timeout_s=timeout_s):
-            raise ConflictError(
-                f"another process has been {doing} for more than {timeout_s:.0f} s",
-                hint=f"wait for it, or find it with: lsof {path}",
-            )
+    with open_lock(path, timeout_s=timeout_s, doing=doing):
         yield
+
+
+def open_lock(path: Path, *, timeout_s: float, doing: str) -> IO[bytes]:
+    """The lock as an open file: it is held until the file is closed, or its process ends.
+
+    Raises:
+        ConflictError: another process still holds it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = path.open("ab")
+    if not poll_until(lambda: _take(file), timeout_s=timeout_s):
+        file.close()
+        raise ConflictError(
+            f"another process has been {doing} for more than {timeout_s:.0f} s",
+            hint=f"wait for it, or find it with: lsof {path}",
+        )
+    return file
 
 
 def _take(file: IO[bytes]) -> bool:

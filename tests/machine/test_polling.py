@@ -1,6 +1,6 @@
 import time
 
-from milvuslab.runtime.polling import poll_until
+from milvuslab.machine.polling import poll_until
 
 
 def test_the_first_answer_ends_the_polling():

@@ -3,13 +3,13 @@ import sys
 
 import pytest
 
+from milvuslab.machine.lock import hold_lock
 from milvuslab.model.errors import ConflictError
-from milvuslab.runtime.lock import hold_lock
 
 HOLDER = """
 import sys
 from pathlib import Path
-from milvuslab.runtime.lock import hold_lock
+from milvuslab.machine.lock import hold_lock
 with hold_lock(Path(sys.argv[1]), timeout_s=5, doing="testing"):
     print("held", flush=True)
     sys.stdin.read()
