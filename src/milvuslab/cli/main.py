@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import json
 import os
+import re
 import signal
 import sys
 import traceback
@@ -28,6 +29,7 @@ from milvuslab.model.errors import (
     ServerError,
     UnreachableError,
     UsageError,
+    suggest,
 )
 from milvuslab.model.settings import resolve
 
@@ -134,8 +136,14 @@ def _as_our_error(fault: Exception) -> MilvusLabError | None:
 
 def _as_usage_error(error: Any) -> UsageError:
     message = " ".join(error.format_message().split()).rstrip(".")
-    path = error.ctx.command_path if getattr(error, "ctx", None) else "milvuslab"
-    return UsageError(message[:1].lower() + message[1:], hint=f"{path} --help")
+    ctx = getattr(error, "ctx", None)
+    hint = f"{ctx.command_path} --help" if ctx else "milvuslab --help"
+    # Newer versions of the parser suggest a name in the message itself, older ones do not.
+    unknown = re.match(r"No such command '([^']*)'", message)
+    if unknown and ctx:
+        message = unknown.group()
+        hint = f"{suggest(unknown.group(1), ctx.command.commands)}; see {hint}"
+    return UsageError(message[:1].lower() + message[1:], hint=hint)
 
 
 def _report(error: MilvusLabError, *, is_json: bool) -> int:
