@@ -10,7 +10,18 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from tools.pages import cli, decisions, errors, index, public_names, server_settings, settings
+from tools.pages import (
+    capabilities,
+    cli,
+    decisions,
+    errors,
+    index,
+    metrics,
+    openapi,
+    public_names,
+    server_settings,
+    settings,
+)
 
 __all__ = ["PAGES", "ROOT_DIR", "find_stale", "main", "render"]
 
@@ -21,6 +32,9 @@ PAGES: dict[str, Callable[[Path], str]] = {
     "docs/reference/server-settings.md": server_settings.render_page,
     "docs/reference/errors.md": errors.render_page,
     "docs/reference/cli.md": cli.render_page,
+    "docs/reference/metrics.md": metrics.render_page,
+    "docs/reference/openapi.json": openapi.render_page,
+    "docs/reference/capabilities.md": capabilities.render_page,
     "docs/reference/python.md": public_names.render_page,
     "docs/decisions/README.md": decisions.render_page,
     "docs/index.md": index.render_page,

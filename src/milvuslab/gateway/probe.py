@@ -9,7 +9,7 @@ Features, each with its trial in `probe_trials.py`:
 | name | what worked |
 |---|---|
 | `aliases` | an alias was made and resolved |
-| `array`, `json`, `sparse`, `binary` | a row with such a field was written |
+| `array`, `binary`, `json`, `sparse` | a row with such a field was written |
 | `bulk_load` | the list of import tasks was told |
 | `compaction` | a compaction was accepted |
 | `databases` | databases were listed |
