@@ -50,7 +50,7 @@ def main() -> None:
             finally:
                 stop_server(profile, settings=settings)
     manifest = collect_manifest(packages=["pymilvus", "milvus-lite"])
-    case = {"servers": list(raw), "deadline_s": 8.0}
+    case = {"servers": list(raw), "deadline_s": 5.0}
     print(write_result(RESULT_NAME, manifest=manifest, case=case, raw=raw, metrics=metrics))
 
 

@@ -1,11 +1,13 @@
 """Rows written are the rows read, whatever their types."""
 
+import contextlib
+
 import numpy as np
 import pytest
 
 from milvuslab.gateway import RetryPolicy, connect
 from milvuslab.model.collection import CollectionSpec, Consistency, DataType, FieldSpec
-from milvuslab.model.errors import LimitError, SchemaError, UnsupportedError, UsageError
+from milvuslab.model.errors import LimitError, PartialError, RejectedError, SchemaError, UnsupportedError, UsageError
 from milvuslab.model.filter import where
 from tests.contract.conftest import FLAT, KEY, TITLE, VECTOR, YEAR, book_columns, vectors
 
@@ -154,6 +156,29 @@ def test_keys_of_text_and_many_chunks(gateway, endpoint, name):
     assert hits.ids.tolist() == [names[17]]
     assert gateway.rows.delete(name, ids=names[:10]).count == 10
     assert gateway.rows.count(name, consistency=STRONG) == 190
+
+
+def test_a_write_that_breaks_off_says_how_far_it_came(gateway, endpoint, name, needs):
+    needs("json")
+    fields = (KEY, VECTOR, FieldSpec(name="meta", data_type=DataType.JSON))
+    gateway.collections.create(CollectionSpec(name=name, fields=fields, has_dynamic_field=True), [FLAT])
+    # Lite and 2.3.5 refuse a number as a JSON value, 2.2.16 takes it.
+    documents = [{"row": row} if row != 5 else 5 for row in range(10)]
+    columns = {"id": np.arange(10), "vector": vectors(10), "meta": documents}
+    with connect(endpoint, retry=RetryPolicy.never(), chunk_bytes=1) as small:
+        broken = None
+        try:
+            done_count = small.rows.insert(name, columns).count
+        except PartialError as error:
+            broken, done_count = error, error.done_count
+        if broken is not None:
+            assert (done_count, broken.failed_ids) == (5, (5, 6, 7, 8, 9))
+            assert "5 of 10 rows" in broken.message
+        with pytest.raises((SchemaError, RejectedError)) if done_count == 5 else contextlib.nullcontext():
+            small.rows.insert(name, {"id": [20], "vector": vectors(1), "meta": [5]})
+    gateway.collections.load(name)
+    keys = gateway.rows.query(name, fields=["id"], consistency=STRONG)["id"].tolist()
+    assert keys == list(range(done_count)) + ([20] if done_count == 10 else [])
 
 
 def test_binary_vectors(gateway, filled, needs):

@@ -39,9 +39,12 @@ class Gateway:
     underneath, for the modules of this room.
     """
 
-    def __init__(self, session: Session, *, server_version: str, cache_dir: Path | None) -> None:
+    def __init__(
+        self, session: Session, *, server_version: str, cache_dir: Path | None, probe_timeout_s: float
+    ) -> None:
         self.session = session
         self._cache_dir = cache_dir
+        self._probe_timeout_s = probe_timeout_s
         self._lock = threading.Lock()
         self._capabilities: Capabilities | None = None
         self.server_version = server_version
@@ -83,7 +86,7 @@ class Gateway:
     def _probe(self) -> Capabilities:
         from milvuslab.gateway.probe import probe_server
 
-        probed = probe_server(self.endpoint)
+        probed = probe_server(self.endpoint, deadline_s=self._probe_timeout_s)
         if self._cache_dir is not None and probed.is_certain:
             with contextlib.suppress(OSError):  # a folder that cannot be written costs the next probe, no more
                 write_capabilities(self._cache_dir, probed.capabilities)
@@ -232,6 +235,7 @@ def connect(
     retry: RetryPolicy | None = None,
     cache_dir: Path | None = None,
     chunk_bytes: int = _CHUNK_BYTES,
+    probe_timeout_s: float = 5.0,
 ) -> Gateway:
     """A gateway to the server, after it told its version.
 
@@ -241,6 +245,7 @@ def connect(
         retry: how often a call is tried; None is `RetryPolicy()`, `RetryPolicy.never()` shows every failure.
         cache_dir: where probed capabilities are kept; None keeps them in memory only.
         chunk_bytes: largest write call.
+        probe_timeout_s: deadline of each trial when the capabilities are probed.
 
     Raises:
         UnreachableError, TimedOutError: nothing answers there.
@@ -256,4 +261,4 @@ def connect(
     except BaseException:
         caller.close()
         raise
-    return Gateway(session, server_version=answer.version, cache_dir=cache_dir)
+    return Gateway(session, server_version=answer.version, cache_dir=cache_dir, probe_timeout_s=probe_timeout_s)

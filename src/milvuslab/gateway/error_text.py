@@ -42,7 +42,7 @@ _RULES: tuple[tuple[str, type[MilvusLabError]], ...] = (
         r"topk \[?\d+\]? is invalid|top k should be|nodes? not enough|exceeds? the limit|out of memory|too large|exceed",
         LimitError,
     ),
-    (r"dim(ension)?\b|schema|field|varchar", SchemaError),
+    (r"cannot unmarshal|dim(ension)?\b|schema|field|varchar", SchemaError),
     (r"invalid|illegal|should be|must be|out of range", UsageError),
 )
 _WRAPPER = re.compile(r"(rpc error: code = \w+ desc = |code: \w+, reason: |timestamp = \d+: |attempt #\d+: )")

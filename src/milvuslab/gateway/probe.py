@@ -94,7 +94,7 @@ class _Trial:
     run: Callable[[Bench], None]
 
 
-def probe_server(endpoint: Endpoint, *, deadline_s: float = 8.0) -> Probed:
+def probe_server(endpoint: Endpoint, *, deadline_s: float = 5.0) -> Probed:
     """Tries everything on the server and tells what worked.
 
     Args:

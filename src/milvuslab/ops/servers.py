@@ -360,6 +360,7 @@ def connect_to(workspace: Workspace, name: str, *, timeout_s: float | None = Non
         call_timeout_s=timeout_s or settings.call_timeout_s,
         retry=patient if is_patient else RetryPolicy.never(),
         cache_dir=settings.cache_dir,
+        probe_timeout_s=settings.probe_timeout_s,
     )
 
 
