@@ -132,20 +132,21 @@ def ingest(
     door.show(report.as_dict(), _load_lines([report]))
 
 
-@command(app, "load-samples", examples=["milvuslab text load-samples", "milvuslab text load-samples news help-ko"])
+@command(app, "load-samples", examples=["milvuslab text load-samples", "milvuslab text load-samples help-en"])
 def load_samples(
     door: Door,
     *,
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[SAMPLE]...", help="Samples to load; default: all.")
+        list[str] | None,
+        typer.Argument(metavar="[SAMPLE]...", help="wikipedia, news, help-ko, help-en; default: the first three."),
     ] = None,
 ) -> None:
     """Fetch the sample documents and load them; what is loaded already is left alone."""
     from milvuslab.apps.text.load import load_samples as load
-    from milvuslab.data.samples import SAMPLES
+    from milvuslab.data.samples import DEMO_SAMPLES
 
     with door.watch() as observer:
-        reports = load(_shelf(door), names or list(SAMPLES), settings=door.workspace.settings, observer=observer)
+        reports = load(_shelf(door), names or DEMO_SAMPLES, settings=door.workspace.settings, observer=observer)
     door.show({"loaded": [report.as_dict() for report in reports]}, _load_lines(reports))
 
 

@@ -28,7 +28,7 @@ from milvuslab.model.errors import NotFoundError, suggest
 from milvuslab.model.progress import Observer, Progress, silent
 from milvuslab.model.settings import Settings
 
-__all__ = ["SAMPLES", "Sample", "fetch_sample", "read_manifest", "read_sample"]
+__all__ = ["DEMO_SAMPLES", "SAMPLES", "Sample", "fetch_sample", "read_manifest", "read_sample"]
 
 _RECIPE = 2
 """Raised when samples are unpacked differently, so that folders of an older recipe are built again."""
@@ -163,6 +163,10 @@ SAMPLES: dict[str, Sample] = {
     )
 }
 """All samples by name."""
+
+
+DEMO_SAMPLES = ("wikipedia", "news", "help-ko")
+"""What is loaded when nobody names a sample: both languages, embedded in a few minutes on two cores."""
 
 
 def fetch_sample(name: str, *, settings: Settings, observer: Observer = silent) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,8 +16,10 @@ import pytest
 from milvuslab.apps.text.document import collect_text_stats
 from milvuslab.apps.text.load import load_samples, load_source
 from milvuslab.apps.text.shelf import Shelf
+from milvuslab.data.samples import fetch_sample
 from milvuslab.journal.job import list_jobs
-from milvuslab.model.errors import ConflictError, NotFoundError, UsageError
+from milvuslab.model.errors import ConflictError, NotFoundError, PartialError, UsageError
+from milvuslab.model.settings import resolve
 
 
 @pytest.fixture
@@ -80,6 +83,24 @@ def test_a_sample_that_is_not_there_is_named(shelf, home_settings) -> None:
     with pytest.raises(NotFoundError) as caught:
         load_samples(shelf, ["wikipedai"], settings=home_settings)
     assert "wikipedia" in caught.value.hint
+
+
+def test_a_sample_that_cannot_be_fetched_does_not_keep_the_others_away(
+    shelf, clean_defaults, server_settings, home_settings, tmp_path
+) -> None:
+    cache = tmp_path / "cache"
+    news = Path(shutil.copytree(fetch_sample("news", settings=server_settings), cache / "samples" / "news"))
+    for path in news.rglob("*.cor"):  # a few documents tell as much as all of them
+        path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:6]))
+    flags = {"home_dir": str(home_settings.home_dir), "cache_dir": str(cache), "offline": "true"}
+    offline = resolve(flags=flags, environment={"HOME": str(tmp_path)})
+    with pytest.raises(PartialError) as caught:
+        load_samples(shelf, ["wikipedia", "news"], settings=offline)
+    assert caught.value.failed_ids == ("wikipedia",)
+    assert collect_text_stats(shelf.open("text_en")).document_count > 5
+    with pytest.raises(PartialError):
+        load_samples(shelf, ["wikipedia", "news"], settings=offline)
+    assert [job.state for job in list_jobs(home_settings.home_dir / "jobs")] == ["done"]
 
 
 KILLED = """

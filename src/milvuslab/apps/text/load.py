@@ -21,7 +21,7 @@ from milvuslab.data.readers import Skipped, read_documents
 from milvuslab.data.samples import SAMPLES, fetch_sample, read_sample
 from milvuslab.journal.job import JobWriter, read_job
 from milvuslab.model.collection import check_name
-from milvuslab.model.errors import ConflictError, MilvusLabError, NotFoundError, UsageError, suggest
+from milvuslab.model.errors import ConflictError, MilvusLabError, NotFoundError, PartialError, UsageError, suggest
 from milvuslab.model.progress import Observer, Progress, silent
 
 if TYPE_CHECKING:
@@ -126,15 +126,20 @@ def load_samples(
 
     Raises:
         NotFoundError: no sample of that name.
-        UnreachableError: a sample is not in the cache and cannot be fetched.
+        PartialError: some could not be fetched here; the others are loaded.
     """
     for name in names:
         if name not in SAMPLES:
             raise NotFoundError(f"there is no sample {name}", hint=suggest(name, SAMPLES))
     reports: dict[str, LoadReport] = {}
-    waiting = [name for name in names if not _is_loaded(shelf, name, settings=settings)]
-    for name in waiting:
-        fetch_sample(name, settings=settings, observer=observer)
+    absent = {}
+    waiting = []
+    for name in (name for name in names if not _is_loaded(shelf, name, settings=settings)):
+        try:
+            fetch_sample(name, settings=settings, observer=observer)
+            waiting.append(name)
+        except MilvusLabError as error:  # noqa: PERF203 -- a few samples, each a download
+            absent[name] = error
     slice_chars = _FIRST_SLICE_CHARS
     while waiting:
         for name in list(waiting):
@@ -143,6 +148,12 @@ def load_samples(
                 reports[name] = report
                 waiting.remove(name)
         slice_chars *= 4
+    if absent:
+        raise PartialError(
+            f"{len(absent)} of {len(names)} samples could not be fetched: "
+            + "; ".join(f"{name}: {error.message}" for name, error in absent.items()),
+            done_count=len(names) - len(absent), failed_ids=list(absent), hint=next(iter(absent.values())).hint,
+        )  # fmt: skip
     return list(reports.values())
 
 
