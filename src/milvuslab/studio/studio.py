@@ -63,6 +63,7 @@ class JobShelf:
         self._read = read
         self._jobs: Sequence[Job] = ()
         self._read_at_s = 0.0
+        self._failure = ""
         self._lock = threading.Lock()
 
     def latest(self) -> Sequence[Job]:
@@ -71,8 +72,11 @@ class JobShelf:
             if not self._read_at_s or time.monotonic() - self._read_at_s > _JOBS_FRESH_S:
                 try:
                     self._jobs = self._read()
-                except (MilvusLabError, OSError):
-                    _LOG.exception("the jobs could not be read")
+                    self._failure = ""
+                except (MilvusLabError, OSError) as error:
+                    if str(error) != self._failure:  # said once, not once a second
+                        self._failure = str(error)
+                        _LOG.warning("the jobs could not be read: %s", error)
                 self._read_at_s = time.monotonic()
             return self._jobs
 

@@ -30,6 +30,7 @@ from milvuslab.apps.text.shelf import DEFAULT_COLLECTIONS, Shelf
 from milvuslab.data.document import Document, clean_text, clean_title, make_document_id
 from milvuslab.data.language import detect_language
 from milvuslab.model.errors import ConflictError, LimitError, NotFoundError, TimedOutError, UsageError
+from milvuslab.model.filter import where
 
 if TYPE_CHECKING:
     from milvuslab.apps.text.collection import TextCollection
@@ -42,8 +43,8 @@ __all__ = ["OWN_SOURCE", "AddedDocument", "TextDesk", "check_question"]
 
 OWN_SOURCE = "studio"
 """Source of documents that were added here without naming one; pages offer to delete these."""
-_FIND_TIMEOUT_S = 10.0
-_FIND_PAUSE_S = 0.02
+_SEEN_TIMEOUT_S = 10.0
+_SEEN_PAUSE_S = 0.02
 _PROBE_CHARS = 400
 _STATS_FRESH_S = 3.0
 _T = TypeVar("_T")
@@ -130,11 +131,28 @@ class TextDesk:
         """The document; see `get_document`."""
         return self._in_holder(document_id, lambda target: get_document(target, document_id), collection=collection)
 
-    def delete(self, document_id: str, *, collection: str = "") -> int:
-        """Removes the document and returns how many passages it had; see `delete_document`."""
-        passage_count = self._in_holder(
-            document_id, lambda target: delete_document(target, document_id), collection=collection
-        )
+    def delete(self, document_id: str, *, collection: str = "", is_awaited: bool = False) -> int:
+        """Removes the document and returns how many passages it had; see `delete_document`.
+
+        Args:
+            document_id: its key.
+            collection: that holds it; empty asks all.
+            is_awaited: whether to wait until searches do not find it any more.
+
+        Raises:
+            NotFoundError: no such document.
+            TimedOutError: it is removed, but still seen after 10 s.
+        """
+
+        def remove(target: TextCollection) -> int:
+            count = delete_document(target, document_id)
+            if is_awaited:
+                _wait_until(
+                    lambda: not _is_seen(target, document_id), f"document {document_id} is removed, but still seen"
+                )
+            return count
+
+        passage_count = self._in_holder(document_id, remove, collection=collection)
         self._metrics.document_deleted()
         return passage_count
 
@@ -240,18 +258,13 @@ class TextDesk:
     def _find(self, document: Document, document_id: str, *, collection: str, began_s: float) -> float:
         """Seconds since `began_s` until a search with the document's own beginning finds it."""
         query = TextQuery(text=f"{document.title}\n{document.text[:_PROBE_CHARS]}", limit=50, source=document.source)
-        pause = threading.Event()
-        deadline_s = time.monotonic() + _FIND_TIMEOUT_S
-        while time.monotonic() < deadline_s:
+
+        def is_found() -> bool:
             answer = self._on(lambda shelf: shelf.open(collection), lambda target: search_text(target, query))
-            if any(hit.document_id == document_id for hit in answer.hits):
-                return time.perf_counter() - began_s
-            pause.wait(_FIND_PAUSE_S)
-        raise TimedOutError(
-            f"document {document_id} is stored, but no search found it within {_FIND_TIMEOUT_S:g} s",
-            hint="search again in a moment; milvuslab doctor",
-            context={"document_id": document_id, "collection": collection},
-        )
+            return any(hit.document_id == document_id for hit in answer.hits)
+
+        _wait_until(is_found, f"document {document_id} is stored, but no search found it")
+        return time.perf_counter() - began_s
 
     def _in_holder(self, document_id: str, action: Callable[[TextCollection], _T], *, collection: str) -> _T:
         """The action on the collection that holds the document; all are asked when none is named."""
@@ -311,6 +324,26 @@ def check_question(question: str, *, settings: Settings) -> str:
     if not cleaned:
         raise UsageError("the question is empty", hint="ask something: ?q=what+is+a+vector")
     return cleaned
+
+
+def _is_seen(target: TextCollection, document_id: str) -> bool:
+    """Whether a read as fresh as a search still sees the document."""
+    found = target.gateway.rows.query(
+        target.name, where=where("document_id") == document_id, fields=["ordinal"], limit=1
+    )
+    return len(found["ordinal"]) > 0
+
+
+def _wait_until(holds: Callable[[], bool], problem: str) -> None:
+    """Returns once it holds; raises TimedOutError with the problem after 10 s."""
+    pause = threading.Event()
+    deadline_s = time.monotonic() + _SEEN_TIMEOUT_S
+    while not holds():
+        if time.monotonic() > deadline_s:
+            raise TimedOutError(
+                f"{problem} after {_SEEN_TIMEOUT_S:g} s", hint="search again in a moment; milvuslab doctor"
+            )
+        pause.wait(_SEEN_PAUSE_S)
 
 
 def _first_words(text: str) -> str:

@@ -102,9 +102,13 @@ def test_a_document_is_stored_found_read_and_removed(http):
     )
     assert age < datetime.timedelta(minutes=5)
 
-    assert http.delete(address).json() == {"document_id": kept["document_id"], "passage_count": 1}
+    assert http.delete(address, params={"wait": True}).json() == {
+        "document_id": kept["document_id"],
+        "passage_count": 1,
+    }
     assert http.get(address).status_code == 404
     assert http.delete(address).status_code == 404
+    assert "Lighthouse" not in [hit["title"] for hit in search(http, "the lamp of the tower", limit=50)["hits"]]
 
 
 def test_the_same_text_twice_is_one_document(http):

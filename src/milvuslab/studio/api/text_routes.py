@@ -116,10 +116,12 @@ def _add_documents(router: "APIRouter", desk: TextDesk) -> None:
 
     @router.delete("/documents/{document_id}", summary="Remove a document", response_model=Deleted)
     async def delete(
-        document_id: Annotated[str, document_key], collection: Annotated[str, which_collection] = ""
+        document_id: Annotated[str, document_key],
+        collection: Annotated[str, which_collection] = "",
+        wait: Annotated[bool, Query(description="Answer only when no search finds it any more.")] = False,  # noqa: FBT002
     ) -> Deleted:
-        """Removes all passages of the document."""
-        passage_count = await desk.run(desk.delete, document_id, collection=collection)
+        """Removes all passages of the document; without `wait` a search may find it for a moment longer."""
+        passage_count = await desk.run(desk.delete, document_id, collection=collection, is_awaited=wait)
         return Deleted(document_id=document_id, passage_count=passage_count)
 
 

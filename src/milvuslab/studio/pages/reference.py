@@ -73,7 +73,7 @@ def _route(
             "div",
             tag("h2", operation["summary"]),
             tag("p", tag("span", method, class_="method"), path, class_="route-path"),
-            tag("p", operation.get("description", ""), class_="quiet"),
+            tag("p", _with_code(operation.get("description", "")), class_="quiet"),
             join(tag("h4", words("api.parameters")), tag("dl", fields)) if fields else None,
             join(tag("h4", words("api.body")), tag("dl", body_fields)) if body_fields else None,
         ),
@@ -94,7 +94,12 @@ def _parameter(words: Words, parameter: Mapping[str, Any]) -> Html:
 
 def _field(words: Words, name: str, description: str, *, is_required: bool) -> Html:
     required = tag("span", words("api.required"), class_="badge") if is_required else None
-    return tag("div", tag("dt", tag("code", name), " ", required), tag("dd", description))
+    return tag("div", tag("dt", tag("code", name), " ", required), tag("dd", _with_code(description)))
+
+
+def _with_code(text: str) -> list[str | Html | None]:
+    """The text with what stands between backticks set as code."""
+    return [tag("code", part) if position % 2 else part for position, part in enumerate(text.split("`"))]
 
 
 def _body_schema(schema: Mapping[str, Any], operation: Mapping[str, Any]) -> Mapping[str, Any] | None:

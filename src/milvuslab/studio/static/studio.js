@@ -114,7 +114,7 @@
     }
     button.disabled = true;
     try {
-      await send("DELETE", `/api/v1/text/documents/${encodeURIComponent(button.dataset.delete)}`);
+      await send("DELETE", `/api/v1/text/documents/${encodeURIComponent(button.dataset.delete)}?wait=true`);
       button.closest(".hit")?.remove();
       emitEvent("studio_deleted", button.dataset.delete);
     } catch (problem) {

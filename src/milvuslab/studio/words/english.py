@@ -12,7 +12,7 @@ ENGLISH = {
     "add.heading": "Add a document",
     "add.intro": "Write a note. It is stored in Milvus, and a real search looks for it at once.",
     "add.language": "Language",
-    "add.language_auto": "Find out",
+    "add.language_auto": "Automatic",
     "add.search": "Search for it",
     "add.text": "Text",
     "add.text_hint": "A few sentences are enough.",

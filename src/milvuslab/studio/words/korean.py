@@ -12,7 +12,7 @@ KOREAN = {
     "add.heading": "문서 추가",
     "add.intro": "글을 적어 보세요. Milvus에 저장한 뒤 바로 실제 검색으로 찾아봅니다.",
     "add.language": "언어",
-    "add.language_auto": "알아서",
+    "add.language_auto": "자동",
     "add.search": "검색해 보기",
     "add.text": "본문",
     "add.text_hint": "몇 문장이면 충분합니다.",
