@@ -128,7 +128,7 @@ def test_a_foreground_up_that_is_ended_stops_what_it_started_and_only_that(place
 def test_ctrl_c_in_the_middle_leaves_nothing(place, begun):
     process = place.start("up", "--no-samples")
     record = place.home / ("studio/program.json" if begun == "studio" else "servers/standalone/process.json")
-    wait_until(record.exists, what=f"{begun} begins")
+    wait_until(lambda: record.exists() or process.poll() is not None, what=f"{begun} begins")
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=90)
     assert process.returncode == 130, err

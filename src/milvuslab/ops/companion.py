@@ -101,6 +101,7 @@ def start_studio(workspace: Workspace, *, server_name: str) -> RunningProgram:
         return running
     host, port = workspace.settings.studio_host, choose_studio_port(workspace)
     address = {"host": host, "port": port}
+    _address_path(workspace).parent.mkdir(parents=True, exist_ok=True)
     write_record(_address_path(workspace), address, version=_ADDRESS_FORMAT)
     environment = workspace.child_environment({"studio_port": str(port), "server": server_name})
     return start_program(_program(workspace, "studio", studio_command(), environment))
