@@ -12,6 +12,11 @@ def test_what_was_written_is_read(tmp_path):
     assert read_record(tmp_path / "a.json", version=1) == {"name": "여름", "ports": {"proxy": 1}}
 
 
+def test_its_folder_is_made(tmp_path):
+    write_record(tmp_path / "a" / "b" / "c.json", {"n": 1}, version=1)
+    assert read_record(tmp_path / "a" / "b" / "c.json", version=1) == {"n": 1}
+
+
 def test_only_the_owner_can_read_it(tmp_path):
     write_text(tmp_path / "token", "secret")
     assert stat.S_IMODE((tmp_path / "token").stat().st_mode) == 0o600

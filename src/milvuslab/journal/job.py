@@ -91,7 +91,6 @@ class JobWriter:
 
     def __init__(self, folder: Path, job_id: str, *, title: str) -> None:
         self._path = _path(folder, job_id)
-        self._path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = open_lock(self._path.with_name(f".{job_id}.lock"), timeout_s=0, doing=f"at work on {title!r}")
         before = read_job(folder, job_id)
         if before is not None and before.state == "done":

@@ -45,7 +45,8 @@ def read_record(path: Path, *, version: int) -> dict[str, Any]:
 
 
 def write_text(path: Path, text: str, *, mode: int = 0o600) -> None:
-    """Replaces a file as a whole, readable by its owner only unless `mode` says otherwise."""
+    """Replaces a file as a whole, readable by its owner only unless `mode` says otherwise; its folder is made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
     temporary = Path(name)
     try:
