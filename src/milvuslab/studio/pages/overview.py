@@ -107,7 +107,7 @@ def _group(label: str, rows: Sequence[tuple[str, Sequence[str]]]) -> Html | None
         tag(
             "div",
             tag("span", kind, class_="vector-kind") if kind else None,
-            [tag("span", name, class_="badge") for name in names],
+            tag("span", [tag("span", name, class_="badge") for name in names], class_="can-names"),
             class_="can-row",
         )
         for kind, names in rows
