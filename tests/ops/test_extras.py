@@ -2,7 +2,7 @@ import importlib.metadata
 
 import pytest
 
-from milvuslab.ops.extras import Requirement, list_requirements
+from milvuslab.ops.extras import Requirement, has_extra, list_requirements
 
 
 def test_every_extra_of_the_package_is_listed():
@@ -10,6 +10,20 @@ def test_every_extra_of_the_package_is_listed():
     assert {("", "pymilvus"), ("lite", "milvus-lite"), ("text", "onnxruntime"), ("studio", "nicegui")} <= found
     extras = set(importlib.metadata.metadata("milvuslab").get_all("Provides-Extra"))
     assert {extra for extra, _ in found} == extras | {""}
+
+
+def test_an_extra_is_there_when_all_of_it_is(monkeypatch):
+    needed = [one.package for one in list_requirements() if one.extra == "text"]
+    version_of = importlib.metadata.version
+    assert has_extra("text")
+
+    def version(name):
+        if name == needed[-1]:
+            raise importlib.metadata.PackageNotFoundError(name)
+        return version_of(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", version)
+    assert not has_extra("text")
 
 
 def test_installed_packages_are_told_with_their_version():

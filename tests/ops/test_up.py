@@ -157,10 +157,14 @@ def test_two_at_once_do_not_meet(place):
 def test_without_the_extras_the_servers_are_up_and_what_is_missing_is_told(place):
     # A Python that cannot find the packages of the extras, as after a plain install.
     code = (
-        "import importlib.util, sys\n"
-        "find = importlib.util.find_spec\n"
-        "gone = ('nicegui', 'onnxruntime', 'milvus_lite')\n"
-        "importlib.util.find_spec = lambda name, package=None: None if name in gone else find(name, package)\n"
+        "import importlib.metadata, importlib.util, sys\n"
+        "find, version_of = importlib.util.find_spec, importlib.metadata.version\n"
+        "gone = ('nicegui', 'onnxruntime', 'milvus-lite')\n"
+        "def version(name):\n"
+        "    if name in gone: raise importlib.metadata.PackageNotFoundError(name)\n"
+        "    return version_of(name)\n"
+        "importlib.metadata.version = version\n"
+        "importlib.util.find_spec = lambda name, package=None: None if name == 'milvus_lite' else find(name, package)\n"
         "from milvuslab.cli.main import main\n"
         "sys.exit(main(['up']))\n"
     )

@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 
 from milvuslab.model.errors import UnsupportedError
+from milvuslab.model.settings import resolve
 from milvuslab.runtime import lite_process
 from milvuslab.runtime.lite import lite_program, lite_version
 from milvuslab.runtime.profile import add_lite
+from milvuslab.runtime.server import server_status
 
 
 def test_the_installed_version_is_told():
@@ -20,6 +22,13 @@ def test_without_the_package_the_extra_is_named(monkeypatch):
     with pytest.raises(UnsupportedError) as raised:
         lite_version()
     assert raised.value.hint == "pip install 'milvuslab[lite]'"
+
+
+def test_a_profile_that_outlives_the_package_can_still_be_told(monkeypatch, tmp_path):
+    profile = add_lite(tmp_path, "lite")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    status = server_status(profile, settings=resolve(environment={"HOME": str(tmp_path)}))
+    assert (status.state, status.version) == ("stopped", "")
 
 
 def test_the_program_gets_nothing_of_this_environment(tmp_path, monkeypatch):

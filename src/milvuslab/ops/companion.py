@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import http.client
-import importlib.util
 import shutil
 import socket
 import sys
@@ -38,8 +37,6 @@ __all__ = [
     "find_loader",
     "find_studio",
     "find_studio_process",
-    "has_studio_packages",
-    "has_text_packages",
     "is_port_free",
     "read_loader_log",
     "start_loader",
@@ -77,16 +74,6 @@ class StudioStatus:
 def studio_command() -> tuple[str, ...]:
     """The program and its arguments."""
     return (sys.executable, "-m", "milvuslab.studio")
-
-
-def has_studio_packages() -> bool:
-    """Whether the extra `studio` is installed."""
-    return all(importlib.util.find_spec(name) for name in ("nicegui", "fastapi", "uvicorn"))
-
-
-def has_text_packages() -> bool:
-    """Whether the extra `text` is installed."""
-    return all(importlib.util.find_spec(name) for name in ("onnxruntime", "tokenizers", "onnx"))
 
 
 def start_studio(workspace: Workspace, *, server_name: str) -> RunningProgram:

@@ -7,7 +7,7 @@ import importlib.metadata
 import re
 from collections.abc import Iterable
 
-__all__ = ["Requirement", "list_requirements"]
+__all__ = ["Requirement", "has_extra", "list_requirements"]
 
 _REQUIREMENT = re.compile(
     r"(?P<package>[A-Za-z0-9._-]+)(?:\[[^]]*\])?\s*\(?(?P<versions>[^;)]*)\)?\s*(?:;(?P<marker>.*))?"
@@ -66,6 +66,11 @@ def list_requirements() -> list[Requirement]:
             )
         )
     return found
+
+
+def has_extra(extra: str) -> bool:
+    """Whether everything the extra needs is installed in a version that fits."""
+    return all(requirement.is_satisfied for requirement in list_requirements() if requirement.extra == extra)
 
 
 def _is_for_other_python(marker: str | None) -> bool:

@@ -21,6 +21,7 @@ from milvuslab.model.errors import MilvusLabError, UnsupportedError
 from milvuslab.model.progress import Observer, Progress, silent
 from milvuslab.ops import companion, servers
 from milvuslab.ops.contents import CollectionSummary, collect_contents
+from milvuslab.ops.extras import has_extra
 from milvuslab.ops.orphans import find_orphans, stop_orphans
 from milvuslab.ops.together import run_together
 from milvuslab.runtime import list_profiles
@@ -150,7 +151,7 @@ def start_all(workspace: Workspace, *, has_samples: bool = True, observer: Obser
             reports, studio = _start_parts(
                 workspace, names, default=default, missing=missing, observer=observer, on_stop=take_back
             )
-            if has_samples and companion.has_text_packages():
+            if has_samples and has_extra("text"):
                 companion.start_loader(workspace, server_name=default)
             elif has_samples:
                 missing.append("the samples need the extra text: pip install 'milvuslab[text]'")
@@ -285,7 +286,7 @@ def _start_parts(
         name: functools.partial(servers.start, workspace, name)
         for name in dict.fromkeys([*names, *_local(workspace, default)])
     }
-    if companion.has_studio_packages():
+    if has_extra("studio"):
         companion.start_studio(workspace, server_name=default)
         timeout_s = max(_STUDIO_TIMEOUT_S, workspace.settings.start_timeout_s)
         work["studio"] = lambda observe: companion.wait_for_studio(workspace, timeout_s=timeout_s, observer=observe)

@@ -7,6 +7,7 @@ and the processes say.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import re
@@ -292,7 +293,9 @@ def _answers(profile: Profile, *, settings: Settings, is_ready: IsReady | None) 
 def _describe(profile: Profile, *, state: str, running: RunningProgram | None) -> ServerStatus:
     version = profile.version
     if profile.kind is ServerKind.LITE:
-        version = lite_version()
+        # A profile outlives the package; the other servers are still to be told of.
+        with contextlib.suppress(UnsupportedError):
+            version = lite_version()
     is_remote = profile.kind is ServerKind.REMOTE
     return ServerStatus(
         name=profile.name,
