@@ -79,8 +79,33 @@ def test_a_range_keeps_its_borders(gateway, library, needs):
     assert len(near.ids) == 10
 
 
-def test_pages_of_a_search_hold_every_row_once(gateway, library, needs):
+def test_a_range_that_is_ignored_is_an_error(gateway, library, capabilities):
+    if capabilities.has("range_search"):
+        pytest.skip("has ranges")
+    with pytest.raises(UnsupportedError, match="range"):
+        gateway.search(library, vectors(1), limit=50, within=DistanceRange(below=0.5))
+
+
+def test_a_grouping_that_is_ignored_is_an_error(gateway, name, filled, capabilities):
+    if capabilities.has("group_by"):
+        pytest.skip("groups")
+    shelf = FieldSpec(name="shelf", data_type=DataType.INT64)
+    filled(KEY, VECTOR, shelf, columns={"id": np.arange(9), "vector": vectors(9), "shelf": np.zeros(9, dtype=int)})
+    with pytest.raises(UnsupportedError, match="grouped"):
+        gateway.search(name, vectors(1), limit=5, group_by="shelf")
+
+
+def test_pages_behind_the_window_go_on_by_distance(gateway, library, needs, monkeypatch):
     needs("range_search")
+    monkeypatch.setattr("milvuslab.gateway.searching._LIMIT_MAX", 40)
+    query = vectors(1, seed=11)
+    pages = list(gateway.search_iterator(library, query, batch_rows=20))
+    keys = np.concatenate([page.ids for page in pages])
+    order = exact_order(exact_scores(query, vectors(100), Metric.L2), Metric.L2)[0]
+    assert keys.tolist() == order.tolist()
+
+
+def test_pages_of_a_search_hold_every_row_once(gateway, library):
     query = vectors(1, seed=11)
     pages = list(gateway.search_iterator(library, query, batch_rows=30, output_fields=["year"]))
     keys = np.concatenate([page.ids for page in pages])

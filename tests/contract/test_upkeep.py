@@ -12,16 +12,26 @@ from tests.contract.conftest import KEY, VECTOR, vectors
 
 
 def test_a_settled_collection_holds_the_same_rows(gateway, name, filled):
-    filled(KEY, VECTOR, columns={"id": np.arange(50), "vector": vectors(50)})
-    gateway.rows.delete(name, ids=list(range(10)))
+    stored, shuffled = vectors(900), np.random.default_rng(3).permutation(900)
+    first, second = shuffled[:500], shuffled[500:]
+    filled(KEY, VECTOR, columns={"id": first, "vector": stored[first]})
     seen = []
     gateway.collections.settle(name, observer=seen.append)
     assert {progress.step.split()[0] for progress in seen} >= {"flush", "index", "load"}
     assert gateway.collections.load_state(name) == "loaded"
-    assert gateway.rows.count(name, consistency=Consistency.STRONG) == 40
-    hits = gateway.search(name, vectors(50)[20], limit=1)
-    assert hits.ids.tolist() == [20]
-    assert gateway.collections.row_count(name) >= 40
+    assert gateway.collections.row_count(name) >= 500
+
+    # Half of the rows are sealed now and half are not: pages by key must merge both.
+    gateway.rows.insert(name, {"id": second, "vector": stored[second]})
+    gateway.rows.delete(name, ids=list(range(0, 900, 10)))
+    left = [key for key in range(900) if key % 10]
+    assert gateway.rows.count(name, consistency=Consistency.STRONG) == len(left)
+    for batch_rows in (7, 300):
+        pages = gateway.rows.iterate(name, fields=["id"], batch_rows=batch_rows)
+        assert [key for page in pages for key in page["id"].tolist()] == left
+    assert gateway.search(name, stored[21], limit=1).ids.tolist() == [21]
+    pages = list(gateway.search_iterator(name, stored[21], batch_rows=200))
+    assert sorted(key for page in pages for key in page.ids.tolist()) == left
 
 
 def test_a_compaction_ends(gateway, name, needs, filled):

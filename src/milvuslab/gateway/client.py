@@ -121,11 +121,11 @@ class Gateway:
             metric: None takes the index's.
             params: search parameters by Milvus's names, `{"ef": 64}`.
             where: only rows that pass.
-            within: only distances in that range.
+            within: only distances in that range. Lite looks at the nearest 5 x `limit` rows only (read in 3.2.2).
             partitions: where to look; None is everywhere.
             output_fields: columns to bring along.
             consistency: how fresh; None is the collection's own level.
-            group_by: a field of which each value appears once.
+            group_by: a field of which each value appears once; it comes along as a column.
             offset: hits to skip.
             timeout_s: deadline; None takes the gateway's.
 
@@ -133,6 +133,7 @@ class Gateway:
             NotFoundError: the collection or a field is not there.
             ConflictError: the collection is not loaded.
             SchemaError: a query has the wrong shape or holds NaN.
+            UnsupportedError: the server ignored the range or the grouping.
             FilterError: the filter does not fit the collection.
             TimedOutError, UnreachableError: no answer.
         """
@@ -182,7 +183,11 @@ class Gateway:
     ) -> Iterator[Hits]:
         """Hits of one query, nearest first, page by page, until no row is left.
 
-        Each page is a range search that begins at the last distance seen; approximate indexes may end early.
+        Within the server's window of 16,384 hits pages are offsets; behind it each is a range search that begins at the
+        last distance seen, which 2.2 cannot do. Approximate indexes, and Lite behind the window, may end early.
+
+        Raises:
+            UnsupportedError: there are more hits than the window, and the server has no range search.
         """
         return searching.search_iterator(
             self.session, name, vector, field=field, batch_rows=batch_rows, params=params or {}, where=where,

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from milvuslab.gateway.expression import render_filter
-from milvuslab.gateway.reading import take_rows
+from milvuslab.gateway.reading import as_list, take_rows
 from milvuslab.gateway.session import Session
 from milvuslab.gateway.wire.decode import decode_columns, decode_ids, empty_columns
 from milvuslab.gateway.wire.sparse import sparse_rows, sparse_to_bytes
 from milvuslab.gateway.wire.validate import checked_queries
 from milvuslab.model.collection import CollectionSpec, Consistency, DataType, FieldSpec
-from milvuslab.model.errors import LimitError, NotFoundError, SchemaError, UsageError, suggest
+from milvuslab.model.errors import LimitError, NotFoundError, SchemaError, UnsupportedError, UsageError, suggest
 from milvuslab.model.filter import Filter
 from milvuslab.model.metric import Metric
 from milvuslab.model.search import AnnQuery, DistanceRange, Hits, RrfRanker, WeightedRanker
@@ -60,14 +60,20 @@ def search(
     blobs = _query_blobs(target, vectors, where=f"the query for {name}.{target.name}")
     if condition is False:
         return _no_hits(spec, len(blobs), used, output_fields)
+    asked_fields = list(dict.fromkeys([*output_fields, group_by])) if group_by else output_fields
     request = _search_request(
         session, name, target, blobs, limit=limit, metric=used,
         params={**params, **(_range_params(within, used) if within else {})}, condition=condition,
-        partitions=partitions, output_fields=output_fields, group_by=group_by, offset=offset, consistency=consistency,
+        partitions=partitions, output_fields=asked_fields, group_by=group_by, offset=offset, consistency=consistency,
     )  # fmt: skip
     begun_s = time.monotonic()
     answer = session.caller.read("Search", request, what=f"search {name}", timeout_s=timeout_s)
-    return _hits(answer.results, spec, used, output_fields, begun_s=begun_s, query_count=len(blobs))
+    hits = _hits(answer.results, spec, used, asked_fields, begun_s=begun_s, query_count=len(blobs))
+    if within is not None:
+        _check_range(hits, within, what=f"search {name}")
+    if group_by is not None:
+        _check_groups(hits, group_by, what=f"search {name}")
+    return hits
 
 
 def hybrid_search(
@@ -143,29 +149,54 @@ def search_iterator(
     spec = session.spec(name)
     target = _target_field(spec, field)
     metric = session.metric_of(name, target.name) or _usual_metric(target)
-    below = _FARTHEST.get(metric, float(np.finfo(np.float32).max))
-    at_edge: list[Any] = []
-    within: DistanceRange | None = None
-    while True:
+
+    def ask(*, limit: int, offset: int = 0, within: DistanceRange | None = None) -> Hits:
         hits = search(
-            session, name, vector, field=target.name, limit=min(_LIMIT_MAX, batch_rows + len(at_edge)), metric=metric,
-            params=params, where=where, within=within, partitions=partitions, output_fields=output_fields,
-            consistency=consistency, group_by=None, offset=0, timeout_s=timeout_s,
+            session, name, vector, field=target.name, limit=limit, metric=metric, params=params, where=where,
+            within=within, partitions=partitions, output_fields=output_fields, consistency=consistency,
+            group_by=None, offset=offset, timeout_s=timeout_s,
         )  # fmt: skip
         if hits.query_count != 1:
             raise UsageError(f"search_iterator takes one query, not {hits.query_count}")
-        known = set(at_edge)
-        fresh = [row for row, key in enumerate(hits.ids.tolist()) if key not in known]
-        if not fresh:
+        return hits
+
+    seen: set[Any] = set()
+    last: Hits | None = None
+    for offset in range(0, _LIMIT_MAX - batch_rows + 1, batch_rows):
+        hits = ask(limit=batch_rows, offset=offset)
+        page = _unseen(hits, seen)
+        if len(page.ids):
+            last = page
+            yield page
+        if len(hits.ids) < batch_rows:
             return
-        page = _rows_of(hits, fresh[:batch_rows])
+    if last is not None:
+        below = _FARTHEST.get(metric, float(np.finfo(np.float32).max))
+        yield from _beyond(ask, last, seen, batch_rows=batch_rows, below=below)
+
+
+def _beyond(ask: Callable[..., Hits], last: Hits, seen: set[Any], *, batch_rows: int, below: float) -> Iterator[Hits]:
+    """Pages behind the server's window: each is a range that begins at the last distance seen."""
+    while float(last.distances[-1]) < below:
+        within = DistanceRange(below=below, at_least=float(last.distances[-1]))
+        limit = batch_rows
+        page = _unseen(ask(limit=limit, within=within), seen)
+        while not len(page.ids) and limit < _LIMIT_MAX:
+            # Nothing but rows at the very same distance: look further.
+            limit = min(_LIMIT_MAX, 2 * limit)
+            page = _unseen(ask(limit=limit, within=within), seen)
+        if not len(page.ids):
+            return
         yield page
-        edge = float(page.distances[-1])
-        ties = page.ids[page.distances == page.distances[-1]].tolist()
-        at_edge = [*at_edge, *ties] if within is not None and within.at_least == edge else ties
-        if edge >= below:
-            return
-        within = DistanceRange(below=below, at_least=edge)
+        last = page
+
+
+def _unseen(hits: Hits, seen: set[Any]) -> Hits:
+    """The hits that no page had; an approximate index may show a row twice."""
+    keys = hits.ids.tolist()
+    fresh = [row for row, key in enumerate(keys) if key not in seen]
+    seen.update(keys)
+    return _rows_of(hits, fresh)
 
 
 def _target_field(spec: CollectionSpec, name: str | None) -> FieldSpec:
@@ -273,6 +304,25 @@ def _ranker_params(ranker: RrfRanker | WeightedRanker) -> dict[str, str]:
     if isinstance(ranker, RrfRanker):
         return {"strategy": "rrf", "params": json.dumps({"k": ranker.k})}
     return {"strategy": "weighted", "params": json.dumps({"weights": list(ranker.weights)})}
+
+
+def _check_range(hits: Hits, within: DistanceRange, *, what: str) -> None:
+    """Raises when the server paid no attention to the range: 2.2.16 takes the parameters and ignores them."""
+    distances = hits.distances
+    slack = 1e-3 * np.maximum(1.0, np.abs(distances))
+    too_far = np.any(distances > within.below + slack)
+    too_near = within.at_least is not None and np.any(distances < within.at_least - slack)
+    if too_far or too_near:
+        raise UnsupportedError(f"{what} within a range", needs="Milvus 2.3", has="a server that ignored it")
+
+
+def _check_groups(hits: Hits, group_by: str, *, what: str) -> None:
+    """Raises when the server paid no attention to the grouping: 2.3.5 takes the parameter and ignores it."""
+    values = as_list(hits.columns[group_by])
+    for query in range(hits.query_count):
+        group = [repr(value) for value in values[hits.of_query(query)]]
+        if len(group) != len(set(group)):
+            raise UnsupportedError(f"{what} grouped by {group_by}", needs="Milvus 2.4", has="a server that ignored it")
 
 
 def _no_row(spec: CollectionSpec) -> str:
