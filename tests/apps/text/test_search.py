@@ -69,6 +69,16 @@ def test_a_document_appears_once_unless_passages_are_wanted(filled) -> None:
     assert len({hit.passage_id for hit in passages.hits}) == 5
 
 
+def test_documents_are_found_behind_the_many_passages_of_one(collection, make_document) -> None:
+    # 60 passages of one document are nearer than anything else.
+    add_document(collection, make_document("long", "Volcano and lava and ash at the sea of fire. " * 140))
+    for number in range(4):
+        add_document(collection, make_document(f"short-{number}", f"Bread number {number} is baked in an oven."))
+    assert collect_text_stats(collection).passage_count > 60
+    answer = search_text(collection, TextQuery(text="volcano and lava", limit=5))
+    assert set(titles(answer)) == {"long", "short-0", "short-1", "short-2", "short-3"}
+
+
 def test_filters_hold(filled) -> None:
     collection, _ = filled
 

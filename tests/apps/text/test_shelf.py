@@ -48,6 +48,12 @@ def test_a_collection_opens_by_its_name_alone(collection, gateway, minilm) -> No
     assert opened.encoder is minilm
 
 
+def test_a_collection_that_was_released_is_loaded_when_it_is_opened(collection, gateway, minilm) -> None:
+    gateway.collections.release(collection.name)
+    opened = open_text_collection(gateway, collection.name, open_encoder=lambda _: minilm)
+    assert search_text(opened, TextQuery(text="anything")).hits == ()
+
+
 def test_another_encoder_may_neither_open_nor_create_it(collection, gateway, minilm) -> None:
     for use in (
         lambda: open_text_collection(gateway, collection.name, open_encoder=lambda _: Retrained(minilm)),

@@ -132,6 +132,9 @@ def open_text_collection(gateway: Gateway, name: str, *, open_encoder: Callable[
     fingerprint = Fingerprint.from_dict(stored["encoder"])
     encoder = open_encoder(fingerprint.name)
     check_fingerprint(fingerprint, encoder.fingerprint)
+    if gateway.collections.load_state(name) != "loaded":
+        # Milvus Lite comes back from a restart with every collection released.
+        gateway.collections.load(name)
     return TextCollection(
         name=name, gateway=gateway, encoder=encoder, cut=PassageCut(**stored["cut"]), indexed=_index()
     )
