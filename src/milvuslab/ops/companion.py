@@ -14,6 +14,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from milvuslab.data.samples import DEMO_SAMPLES
+from milvuslab.journal.job import list_jobs
 from milvuslab.machine import poll_until, read_record, write_record
 from milvuslab.model.errors import ConflictError, StartError
 from milvuslab.model.progress import Observer, Progress, silent
@@ -44,6 +46,7 @@ __all__ = [
     "stop_loader",
     "stop_studio",
     "studio_command",
+    "wait_for_first_documents",
     "wait_for_studio",
 ]
 
@@ -147,11 +150,30 @@ def stop_studio(workspace: Workspace) -> StopReport:
 def start_loader(workspace: Workspace, *, server_name: str) -> RunningProgram:
     """The loader's process, started unless it runs. It ends by itself, at once when everything is loaded."""
     # It shares the cores with searches, which somebody waits for.
-    polite = ("nice", "-n", "10") if shutil.which("nice") else ()
-    if polite:
-        polite = (str(shutil.which("nice")), *polite[1:])
+    nice = shutil.which("nice")
+    polite = (nice, "-n", "10") if nice else ()
     command = (*polite, sys.executable, "-m", "milvuslab.cli", "text", "load-samples", "--server", server_name)
     return start_program(_program(workspace, "loader", command, workspace.child_environment()))
+
+
+def wait_for_first_documents(workspace: Workspace, *, timeout_s: float, observer: Observer = silent) -> None:
+    """Returns when some documents of every sample are in, the loader ended, or the time is over.
+
+    The loader takes turns, so that is soon; after it the page answers in every language of the samples.
+    """
+    jobs_dir = workspace.settings.home_dir / "jobs"
+
+    def is_enough() -> bool:
+        begun = [job for job in list_jobs(jobs_dir) if job.resume_token or job.state == "done"]
+        observer(
+            Progress(
+                step="load first documents", done_count=min(len(begun), len(DEMO_SAMPLES)),
+                total_count=len(DEMO_SAMPLES), unit="samples",
+            )
+        )  # fmt: skip
+        return len(begun) >= len(DEMO_SAMPLES) or find_loader(workspace) is None
+
+    poll_until(is_enough, timeout_s=timeout_s, interval_s=0.5)
 
 
 def find_loader(workspace: Workspace) -> RunningProgram | None:

@@ -44,6 +44,8 @@ __all__ = [
 ]
 
 _STUDIO_TIMEOUT_S = 60.0
+_FIRST_DOCUMENTS_TIMEOUT_S = 60.0
+"""How long `up` waits before it leaves the samples to load behind the page."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,6 +155,7 @@ def start_all(workspace: Workspace, *, has_samples: bool = True, observer: Obser
             )
             if has_samples and has_extra("text"):
                 companion.start_loader(workspace, server_name=default)
+                companion.wait_for_first_documents(workspace, timeout_s=_FIRST_DOCUMENTS_TIMEOUT_S, observer=observer)
             elif has_samples:
                 missing.append("the samples need the extra text: pip install 'milvuslab[text]'")
         except BaseException:

@@ -88,8 +88,9 @@ def test_a_collection_of_somebody_else_is_left_alone(gateway, unique_name, minil
 
 def test_the_question_chooses_the_collection(gateway, minilm, e5, clean_defaults) -> None:
     shelf = Shelf(gateway, open_encoder={"minilm": minilm, "e5-small": e5}.__getitem__)
-    with pytest.raises(NotFoundError):
+    with pytest.raises(NotFoundError, match="language en") as caught:
         shelf.choose("anything")
+    assert "milvuslab status" in caught.value.hint
     english = shelf.create_for_language("en")
     korean = shelf.create_for_language("ko")
     assert shelf.choose("what is a vector") is english

@@ -117,7 +117,14 @@ class Shelf:
         """
         if collection:
             return self.open(collection)
-        return self.open(default_for(language or detect_language(question)).collection)
+        chosen = language or detect_language(question)
+        try:
+            return self.open(default_for(chosen).collection)
+        except NotFoundError:
+            raise NotFoundError(
+                f"there are no documents in the language {chosen} yet: {default_for(chosen).collection} is not there",
+                hint="watch the samples load with: milvuslab status; or load some: milvuslab text load-samples",
+            ) from None
 
 
 def open_shelf(gateway: Gateway, *, settings: Settings, observer: Observer = silent) -> Shelf:
