@@ -17,8 +17,9 @@ help:  ## show the targets
 demo: $(VENV)/.demo  ## set up what is needed, start real Milvus and the studio, print one URL
 	@$(VENV)/bin/milvuslab up
 
+# Half of the suite waits for servers, so two files run at a time, each process with servers of its own.
 test: $(VENV)/.dev tools  ## set up and run the whole suite; PYTEST_ARGS='tests/model -x' runs a part
-	@$(PYTHON) -m pytest $(PYTEST_ARGS)
+	@$(PYTHON) -m pytest --numprocesses 2 --dist loadfile $(PYTEST_ARGS)
 
 tools:  ## install programs outside pip (Chromium, Korean fonts) where this machine allows it
 	@bash tools/install_programs.sh
