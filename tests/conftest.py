@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 
 import hypothesis
 import pytest
@@ -18,6 +19,12 @@ PROGRAMS = {
     "npm": ("npm",),
     "openssl": ("openssl",),
 }
+
+
+def pytest_configure():
+    """Lets Ctrl-C reach what tests start: a suite in the background begins with it ignored, which is inherited."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_runtest_setup(item):

@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import functools
 import json
 import os
 import signal
@@ -49,7 +48,7 @@ class Place:
         return open_workspace(flags=flags, environment=self.environment, folder=self.home.parent)
 
     def start(self, *arguments):
-        """A command that goes on while the test does other things; Ctrl-C reaches it as it does in a terminal."""
+        """A command that goes on while the test does other things."""
         return subprocess.Popen(
             [sys.executable, "-m", "milvuslab.cli", *arguments],
             env=self.environment,
@@ -57,8 +56,6 @@ class Place:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            # A suite that runs in the background is started with Ctrl-C ignored, which its children inherit.
-            preexec_fn=functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
         )
 
     def run(self, *arguments, code=0):
