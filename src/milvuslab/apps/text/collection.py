@@ -49,8 +49,8 @@ class PassageCut:
     """How documents are cut into passages.
 
     Attributes:
-        limit_tokens: most tokens the encoder reads of a passage, its title included. 128 is where both small encoders are at their best rate
-            (benchmarks/results/embed_speed.json) and a hit is short enough to read.
+        limit_tokens: most tokens the encoder reads of a passage, its title included. At 128 a hit is short
+            enough to read; the rates in benchmarks/results/embed_speed.json are taken there.
         overlap_tokens: tokens a passage repeats of the one before.
     """
 

@@ -28,7 +28,7 @@ _LIMIT_MAX = 1_000
 _PASSAGES_MAX = 4_096
 """Most passages fetched for one answer: 1,000 documents at four passages each, and well below Milvus's own 16,384."""
 _EF_MIN = 128
-"""Candidates HNSW keeps while it searches. 64 found 0.977 of the true neighbours on 2,000 passages."""
+"""Candidates HNSW keeps while it searches: recall@10 0.995 on 16,909 passages (benchmarks/results/text_http_latency.json)."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
