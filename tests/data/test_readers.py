@@ -1,6 +1,7 @@
 """What each reader takes from a file, and what it says about what it leaves."""
 
 import csv
+import functools
 import io
 import json
 import logging
@@ -117,7 +118,9 @@ def test_a_korean_csv_in_cp949_is_read_when_its_encoding_is_named(tmp_path):
         read(path)
 
 
-def test_a_quote_that_is_never_closed_does_not_swallow_the_file_silently(tmp_path):
+@pytest.mark.parametrize("limit_before_bytes", [131_072, 50_000_000], ids=["as Python starts", "raised by others"])
+def test_a_quote_that_is_never_closed_does_not_swallow_the_file_silently(tmp_path, request, limit_before_bytes):
+    request.addfinalizer(functools.partial(csv.field_size_limit, csv.field_size_limit(limit_before_bytes)))
     path = tmp_path / "rows.csv"
     path.write_text('text,title\n"open,x\n' + "many lines follow,x\n" * 40_000, "utf-8")
     with pytest.raises(LimitError, match="begins in line 2 does not end") as caught:

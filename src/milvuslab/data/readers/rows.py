@@ -51,8 +51,9 @@ def read_csv(source: Source, position: str) -> Iterator[tuple[Document, str]]:
     Raises:
         SchemaError: no column holds the text, or the first line is no line of names.
     """
-    # The limit belongs to the csv module, not to a reader; it is only ever raised, for the longest row we take.
-    csv.field_size_limit(max(csv.field_size_limit(), source.line_limit_bytes))
+    # The limit belongs to the csv module, not to a reader: it is only ever raised, above the longest row that
+    # `_CsvLines` lets through, so that one rule decides what is too long, whatever was read before.
+    csv.field_size_limit(max(csv.field_size_limit(), source.row_limit_bytes))
     with source.path.open("rb") as file:
         header = _header(source, file)
         columns = Columns.find(header.names, source.columns)
@@ -178,7 +179,7 @@ class _CsvLines:
         self.offset += len(raw)
         self.line_count += 1
         self._row_bytes += len(raw)
-        if self._row_bytes >= 2 * self._source.line_limit_bytes:
+        if self._row_bytes >= self._source.row_limit_bytes:
             raise LimitError(
                 f"{self._source.name}: the row that begins in line {self.first_number} does not end within "
                 f"{self._row_bytes:,} bytes",

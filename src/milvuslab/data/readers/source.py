@@ -98,6 +98,11 @@ class Source:
         """Longest line that can still hold a document: JSON writes a character with up to 12 bytes."""
         return 12 * self.document_limit_chars + 65_536
 
+    @property
+    def row_limit_bytes(self) -> int:
+        """Longest row of several lines that is read: a quote that is never closed would take the whole file."""
+        return 2 * self.line_limit_bytes
+
     def named(self, name: str) -> Source:
         """The same with another name for documents to carry."""
         return dataclasses.replace(self, source=name)
