@@ -20,7 +20,7 @@ from typing import Annotated, Any
 
 import typer
 
-from milvuslab.cli import collection, config, doctor, server, studio, text, up
+from milvuslab.cli import bench, collection, config, doctor, server, studio, text, up
 from milvuslab.cli.command import Stopped, shared_options, take_door
 from milvuslab.model.errors import (
     ConfigError,
@@ -56,7 +56,7 @@ app = typer.Typer(
 )
 for _noun in (up, doctor, studio):
     _noun.register(app)
-for _group in (server.app, config.app, collection.app, text.app):
+for _group in (server.app, config.app, collection.app, text.app, bench.app):
     app.add_typer(_group)
 
 
