@@ -27,6 +27,18 @@ def test_a_profile_is_read_as_it_was_added(tmp_path):
     assert (added.kind, added.version, len(added.ports)) == (ServerKind.STANDALONE, "2.2.16", 12)
 
 
+def test_options_of_one_server_are_kept_and_an_older_profile_has_none(tmp_path):
+    options = {"dataCoord.segment.maxSize": 1024, "dataCoord.enableCompaction": False}
+    added = add_standalone(tmp_path, "big", machine=LINUX, options=options)
+    assert read_profile(tmp_path, "big").options == options
+    assert renew_ports(tmp_path, added).options == options
+    path = added.folder / "profile.json"
+    older = json.loads(path.read_text())
+    del older["options"]
+    path.write_text(json.dumps(older))
+    assert read_profile(tmp_path, "big").options == {}
+
+
 def test_profiles_are_listed_by_name_and_share_no_port(tmp_path):
     added = [add_lite(tmp_path, "b"), add_standalone(tmp_path, "a", machine=LINUX), add_lite(tmp_path, "c")]
     assert [profile.name for profile in list_profiles(tmp_path)] == ["a", "b", "c"]

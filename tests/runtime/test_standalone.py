@@ -1,3 +1,4 @@
+import dataclasses
 import os
 import stat
 from pathlib import Path
@@ -55,6 +56,14 @@ def test_our_rows_lie_over_the_template(profile, make_install):
     assert config["common"]["session"]["ttl"] == 7
     assert config["indexNode"]["scheduler"]["buildParallel"] == 2
     assert config["etcd"]["use"]["embed"] is True
+
+
+def test_options_of_the_profile_lie_over_ours(profile, make_install):
+    own = {"indexNode.scheduler.buildParallel": 9, "dataCoord.segment.maxSize": 2048}
+    config = configure(dataclasses.replace(profile, options=own), make_install())
+    assert config["indexNode"]["scheduler"]["buildParallel"] == 9
+    assert config["dataCoord"] == {**config["dataCoord"], "segment": {"maxSize": 2048}}
+    assert config["dataCoord"]["port"] == profile.ports["data_coord"]
 
 
 def test_an_empty_value_of_the_template_stays_empty(profile, make_install):

@@ -294,6 +294,7 @@ def describe_profile(workspace: Workspace, name: str) -> dict[str, Any]:
         **values,
         "kind": str(profile.kind),
         "ports": dict(profile.ports),
+        "options": dict(profile.options),
         "folder": str(profile.folder),
         "address": endpoint_of(profile, fallback_token=workspace.settings.remote_token).safe_uri,
         "token": "***" if has_token else "",

@@ -2,6 +2,7 @@
 
 from milvuslab.runtime.builds import BUILDS, Build, Machine, choose_build, read_machine
 from milvuslab.runtime.install import Install, install_build, verify_install
+from milvuslab.runtime.options import Option, OptionValue
 from milvuslab.runtime.profile import (
     Profile,
     add_lite,
@@ -38,6 +39,8 @@ __all__ = [
     "Install",
     "IsReady",
     "Machine",
+    "Option",
+    "OptionValue",
     "Profile",
     "Program",
     "RunningProgram",

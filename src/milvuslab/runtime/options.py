@@ -10,8 +10,9 @@ import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 
-__all__ = ["Option", "etcd_options", "milvus_options"]
+__all__ = ["Option", "OptionValue", "etcd_options", "milvus_options"]
 
+OptionValue = str | int | float | bool
 _LOOPBACK = "127.0.0.1"
 
 
@@ -26,7 +27,7 @@ class Option:
     """
 
     path: str
-    value: str | int | float | bool
+    value: OptionValue
     reason: str
 
 

@@ -21,6 +21,7 @@ from milvuslab.model.errors import ConfigError, ConflictError, NotFoundError, su
 from milvuslab.model.server import Endpoint, ServerKind, check_server_name
 from milvuslab.model.settings import Secret
 from milvuslab.runtime.builds import Machine, choose_build, read_machine
+from milvuslab.runtime.options import OptionValue
 from milvuslab.runtime.ports import choose_ports
 
 __all__ = [
@@ -74,6 +75,7 @@ class Profile:
         server_name: see `Endpoint`.
         client_pem_path: see `Endpoint`.
         client_key_path: see `Endpoint`.
+        options: values of `milvus.yaml` that this standalone has besides ours, by dotted path; they win.
     """
 
     name: str
@@ -86,6 +88,7 @@ class Profile:
     server_name: str = ""
     client_pem_path: str = ""
     client_key_path: str = ""
+    options: Mapping[str, OptionValue] = dataclasses.field(default_factory=dict)
 
     @property
     def record_path(self) -> Path:
@@ -108,7 +111,14 @@ def add_lite(home_dir: Path, name: str) -> Profile:
     return _add(home_dir, name, kind=ServerKind.LITE, values={})
 
 
-def add_standalone(home_dir: Path, name: str, *, version: str = "", machine: Machine | None = None) -> Profile:
+def add_standalone(
+    home_dir: Path,
+    name: str,
+    *,
+    version: str = "",
+    machine: Machine | None = None,
+    options: Mapping[str, OptionValue] | None = None,
+) -> Profile:
     """A new profile for a standalone server of ours; nothing is fetched or started.
 
     Args:
@@ -116,6 +126,7 @@ def add_standalone(home_dir: Path, name: str, *, version: str = "", machine: Mac
         name: its name.
         version: of Milvus; empty takes the best one for this machine.
         machine: None takes this one.
+        options: values of `milvus.yaml` for this server alone, by dotted path: `{"dataCoord.segment.maxSize": 1024}`.
 
     Raises:
         UnsupportedError: no build of that version runs on the machine.
@@ -123,7 +134,8 @@ def add_standalone(home_dir: Path, name: str, *, version: str = "", machine: Mac
         ConflictError: a server of that name exists.
     """
     build = choose_build(machine or read_machine(), version=version)
-    return _add(home_dir, name, kind=ServerKind.STANDALONE, values={"version": build.version})
+    values = {"version": build.version, "options": dict(options or {})}
+    return _add(home_dir, name, kind=ServerKind.STANDALONE, values=values)
 
 
 def add_remote(
@@ -207,7 +219,7 @@ def endpoint_of(profile: Profile, *, fallback_token: Secret = _NO_TOKEN) -> Endp
 
 
 def _add(
-    home_dir: Path, name: str, *, kind: ServerKind, values: Mapping[str, str], token: Secret = _NO_TOKEN
+    home_dir: Path, name: str, *, kind: ServerKind, values: Mapping[str, Any], token: Secret = _NO_TOKEN
 ) -> Profile:
     folder = home_dir / "servers" / check_server_name(name)
     with _profile_lock(home_dir):
@@ -236,7 +248,7 @@ def _write(profile: Profile) -> None:
     }
     write_record(
         profile.folder / "profile.json",
-        {**values, "kind": str(profile.kind), "ports": dict(profile.ports)},
+        {**values, "kind": str(profile.kind), "ports": dict(profile.ports), "options": dict(profile.options)},
         version=_FORMAT,
     )
 

@@ -40,8 +40,9 @@ def write_configuration(profile: Profile, *, install: Install, session_ttl_s: in
         session_ttl_s=session_ttl_s,
         index_build_parallel=index_build_parallel,
     )
+    own = [Option(path=path, value=value, reason="the profile says so") for path, value in profile.options.items()]
     config = _read_template(install.template_path)
-    for row in rows:
+    for row in (*rows, *own):
         _lay_over(config, row)
     write_text(folder / "config" / "milvus.yaml", _HEADING + yaml.safe_dump(config))
     etcd = {row.path: row.value for row in etcd_options(ports=profile.ports, folder=folder)}
