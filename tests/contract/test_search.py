@@ -97,7 +97,7 @@ def test_a_grouping_that_is_ignored_is_an_error(gateway, name, filled, capabilit
 
 def test_pages_behind_the_window_go_on_by_distance(gateway, library, needs, monkeypatch):
     needs("range_search")
-    monkeypatch.setattr("milvuslab.gateway.searching._LIMIT_MAX", 40)
+    monkeypatch.setattr("milvuslab.gateway.searching.LIMIT_MAX", 40)
     query = vectors(1, seed=11)
     pages = list(gateway.search_iterator(library, query, batch_rows=20))
     keys = np.concatenate([page.ids for page in pages])

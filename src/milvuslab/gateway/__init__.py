@@ -7,7 +7,19 @@ from milvuslab.gateway.bulk import BulkReport
 from milvuslab.gateway.catalog import Collections
 from milvuslab.gateway.client import Gateway, connect
 from milvuslab.gateway.indexes import Indexes
+from milvuslab.gateway.prepared import PreparedSearches, SentSearch
 from milvuslab.gateway.retry import RetryPolicy
 from milvuslab.gateway.rows import Rows, WriteReport
 
-__all__ = ["BulkReport", "Collections", "Gateway", "Indexes", "RetryPolicy", "Rows", "WriteReport", "connect"]
+__all__ = [
+    "BulkReport",
+    "Collections",
+    "Gateway",
+    "Indexes",
+    "PreparedSearches",
+    "RetryPolicy",
+    "Rows",
+    "SentSearch",
+    "WriteReport",
+    "connect",
+]

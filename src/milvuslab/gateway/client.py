@@ -14,6 +14,7 @@ from milvuslab.gateway.bulk import BulkReport, bulk_load
 from milvuslab.gateway.capability_file import read_capabilities, write_capabilities
 from milvuslab.gateway.catalog import Collections
 from milvuslab.gateway.indexes import Indexes
+from milvuslab.gateway.prepared import PreparedSearches, prepare_searches
 from milvuslab.gateway.retry import RetryPolicy
 from milvuslab.gateway.rows import Rows
 from milvuslab.gateway.session import Session
@@ -192,6 +193,49 @@ class Gateway:
         return searching.search_iterator(
             self.session, name, vector, field=field, batch_rows=batch_rows, params=params or {}, where=where,
             partitions=partitions, output_fields=output_fields, consistency=consistency, timeout_s=timeout_s,
+        )  # fmt: skip
+
+    def prepare_searches(
+        self,
+        name: str,
+        queries: Any,
+        *,
+        limit: int,
+        batch_rows: int = 1,
+        metric: Metric | None = None,
+        params: Mapping[str, Any] | None = None,
+        where: Filter | None = None,
+        partitions: Sequence[str] | None = None,
+        consistency: Consistency | None = None,
+        field: str | None = None,
+        output_fields: Sequence[str] = (),
+    ) -> PreparedSearches:
+        """Searches to be sent many times with little work for the client: what the benchmark driver takes.
+
+        Everything is checked, and the collection described, here; a later change of it is not noticed.
+
+        Args:
+            name: collection or alias; it must be loaded.
+            queries: as `vectors` of `search`.
+            limit: most hits of one query.
+            batch_rows: queries in each request. Queries that fill no whole request are left out, so that all requests
+                are alike; `request_count` tells how many there are.
+            metric: None takes the index's.
+            params: search parameters by Milvus's names, `{"ef": 64}`.
+            where: only rows that pass.
+            partitions: where to look; None is everywhere.
+            consistency: how fresh; None is the collection's own level.
+            field: the vector field; None where there is only one.
+            output_fields: columns to bring along.
+
+        Raises:
+            UsageError: there are fewer queries than `batch_rows`.
+            FilterError: the filter does not fit the collection, or passes no row whatever the row is.
+            NotFoundError, SchemaError, LimitError: as `search`.
+        """
+        return prepare_searches(
+            self.session, name, queries, limit=limit, batch_rows=batch_rows, metric=metric, params=params, where=where,
+            partitions=partitions, consistency=consistency, field=field, output_fields=output_fields,
         )  # fmt: skip
 
     def bulk_load(
