@@ -36,6 +36,24 @@ def test_columns_in_files_become_rows(gateway, name, needs, tmp_path, backend):
     assert gateway.rows.count(name) == 300
 
 
+def test_a_task_that_the_server_has_is_taken_up_and_loads_nothing_twice(gateway, name, needs, tmp_path, backend):
+    needs("bulk_load")
+    if backend == "remote":
+        pytest.skip("the server may not see our disk")
+    gateway.collections.create(dataclasses.replace(SPEC, name=name), [FLAT])
+    files = []
+    for field, column in book_columns(200).items():
+        if field in ("id", "vector", "title"):
+            files.append(str(tmp_path / f"{field}.npy"))
+            np.save(files[-1], np.array(column))
+    first = gateway.bulk_load(name, files, is_taken_up=True, timeout_s=120)
+    again = gateway.bulk_load(name, files, is_taken_up=True, timeout_s=120)
+    assert again == first
+    gateway.collections.load(name)
+    assert gateway.rows.count(name) == 200
+    assert gateway.bulk_load(name, files, timeout_s=120).task_ids != first.task_ids
+
+
 def test_a_file_that_cannot_be_read_is_said(gateway, name, needs, tmp_path):
     needs("bulk_load")
     gateway.collections.create(dataclasses.replace(SPEC, name=name), [FLAT])

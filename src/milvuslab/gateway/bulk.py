@@ -50,14 +50,19 @@ def bulk_load(
     files: Sequence[str],
     *,
     partition: str | None = None,
+    is_taken_up: bool = False,
     timeout_s: float = 3_600.0,
     observer: Observer = silent,
 ) -> BulkReport:
     """Has the server read the files and waits until their rows are stored; see `Gateway.bulk_load`."""
     spec = session.spec(name)
     groups = _groups(spec, files)
+    known = _fetch_tasks(session, name) if is_taken_up else {}
     task_ids: list[int] = []
     for group in groups:
+        if (known_id := known.get(frozenset(group))) is not None:
+            task_ids.append(known_id)
+            continue
         request = session.protos.milvus.ImportRequest(collection_name=name, partition_name=partition or "", files=group)
         answer = session.caller.change(
             "Import", request, what=f"bulk load into {name}", timeout_s=session.slow_timeout_s
@@ -110,6 +115,18 @@ def _groups(spec: CollectionSpec, files: Sequence[str]) -> list[list[str]]:
             hint=f"give {', '.join(f'{field}.npy' for field in wanted)}",
         )
     return [list(files)]
+
+
+def _fetch_tasks(session: Session, name: str) -> dict[frozenset[str], int]:
+    """Tasks of the collection that the server has and that did not fail, by their files."""
+    request = session.protos.milvus.ListImportTasksRequest(collection_name=name)
+    answer = session.caller.read("ListImportTasks", request, what=f"bulk load tasks of {name}")
+    found: dict[frozenset[str], int] = {}
+    for task in answer.tasks:
+        infos = {pair.key: pair.value for pair in task.infos}
+        if session.protos.common.ImportState.Name(task.state) not in _FAILED and infos.get("files"):
+            found[frozenset(infos["files"].split(","))] = int(task.id)
+    return found
 
 
 def _fetch_state(session: Session, task_id: int) -> _TaskState:

@@ -244,6 +244,7 @@ class Gateway:
         files: Sequence[str],
         *,
         partition: str | None = None,
+        is_taken_up: bool = False,
         timeout_s: float = 3_600.0,
         observer: Observer = silent,
     ) -> BulkReport:
@@ -254,6 +255,9 @@ class Gateway:
             files: one `.npy` file for each field, named after it, or JSON files `{"rows": [...]}`; paths as the
                 server sees them.
             partition: where to put the rows.
+            is_taken_up: whether a task for just these files that the server has already, under way or done, is waited
+                for instead of asking again: a caller that died in between goes on without loading rows twice. Servers
+                forget tasks after a day (`rootCoord.importTaskRetention`, Milvus 2.3 configuration).
             timeout_s: longest wait; the server goes on afterwards.
             observer: told the percents done.
 
@@ -262,7 +266,10 @@ class Gateway:
             SchemaError: the `.npy` files are not those of the fields.
             RejectedError: the server could not read a file; its words say why.
         """
-        return bulk_load(self.session, name, files, partition=partition, timeout_s=timeout_s, observer=observer)
+        return bulk_load(
+            self.session, name, files, partition=partition, is_taken_up=is_taken_up, timeout_s=timeout_s,
+            observer=observer,
+        )  # fmt: skip
 
     def close(self) -> None:
         """Ends the connection; an embedded Lite file is closed when its last gateway is."""
