@@ -20,7 +20,7 @@ from typing import Annotated, Any
 
 import typer
 
-from milvuslab.cli import bench, collection, config, doctor, server, studio, text, up
+from milvuslab.cli import bench, cluster, collection, config, doctor, server, studio, text, tune, up
 from milvuslab.cli.command import Stopped, shared_options, take_door
 from milvuslab.model.errors import (
     ConfigError,
@@ -54,9 +54,9 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
 )
-for _noun in (up, doctor, studio):
+for _noun in (up, doctor, studio, tune):
     _noun.register(app)
-for _group in (server.app, config.app, collection.app, text.app, bench.app):
+for _group in (server.app, cluster.app, config.app, collection.app, text.app, bench.app):
     app.add_typer(_group)
 
 
