@@ -28,7 +28,7 @@ from milvuslab.model.errors import LimitError, MilvusLabError, UsageError
 from milvuslab.model.progress import Observer, Progress, silent
 from milvuslab.model.search import Hits
 
-__all__ = ["Searches", "Sent", "run_closed_loop", "run_open_loop"]
+__all__ = ["Searches", "Sent", "check_schedule", "run_closed_loop", "run_open_loop"]
 
 _OBSERVE_EVERY_S = 0.5
 _WARM_UP_IN_FLIGHT = 2
@@ -75,6 +75,7 @@ def run_open_loop(
     max_in_flight: int = 10_000,
     observer: Observer = silent,
     clock: Clock | None = None,
+    start: threading.Barrier | None = None,
 ) -> Record:
     """Sends a request at each time of the schedule and records it. Nothing is left out.
 
@@ -87,18 +88,21 @@ def run_open_loop(
             intended time like everything else.
         observer: told how many requests were sent.
         clock: None is the machine's.
+        start: waited for after the warm-up, so that several runs begin together.
 
     Raises:
         UsageError: the schedule is empty or does not ascend from 0.
         RejectedError: the gateway is closed.
     """
-    _check_schedule(schedule)
+    check_schedule(schedule)
     if max_in_flight < 1:
         raise UsageError(f"max_in_flight is {max_in_flight}", hint="at least 1")
     clock = clock or MonotonicClock()
     _warm_up(searches, count=warm_up_count, timeout_s=timeout_s, clock=clock)
     intended: list[int] = np.rint(schedule * 1e9).astype(np.int64).tolist()
     run = _Run(searches, kind="open", timeout_s=timeout_s, clock=clock)
+    if start is not None:
+        start.wait()
 
     def send_all() -> None:
         for row, offset_ns in enumerate(intended):
@@ -167,7 +171,8 @@ def _warm_up(searches: Searches, *, count: int, timeout_s: float, clock: Clock) 
         run.carry_out(lambda: run.send_in_turn(_WARM_UP_IN_FLIGHT), observer=silent, total_count=count)
 
 
-def _check_schedule(schedule: npt.NDArray[np.float64]) -> None:
+def check_schedule(schedule: npt.NDArray[np.float64]) -> None:
+    """Raises UsageError for times that are none, do not ascend, or begin before the run."""
     if len(schedule) > REQUESTS_MAX:
         raise LimitError(f"{len(schedule):,} requests are more than {REQUESTS_MAX:,}", hint="make the run shorter")
     if len(schedule) == 0 or schedule[0] < 0 or np.any(np.diff(schedule) < 0):

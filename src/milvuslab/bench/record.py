@@ -155,7 +155,7 @@ def read_record(folder: Path) -> Record:
     """
     values = file_record.read_record(folder / "record.json", version=FORMAT)
     try:
-        with np.load(folder / "columns.npz", allow_pickle=False) as columns:
+        with (folder / "columns.npz").open("rb") as file, np.load(file, allow_pickle=False) as columns:
             return Record(**{name: columns[name] for name in _COLUMNS}, **{name: values[name] for name in _VALUES})
     except (KeyError, ValueError, AssertionError, zipfile.BadZipFile) as error:
         raise ConfigError(f"the record in {folder} is damaged: {error}", hint="repeat the run") from error
