@@ -59,7 +59,7 @@ def make_clustered(
     row_count: int,
     dim: int,
     query_count: int = 1000,
-    intrinsic_dim: int = 16,
+    intrinsic_dim: int | None = None,
     cluster_count: int = 256,
     seed: int = 7,
 ) -> VectorSet:
@@ -69,7 +69,8 @@ def make_clustered(
         row_count: rows of the set.
         dim: numbers of a vector, 2 to 32,768.
         query_count: queries, drawn from the same clusters; none is a row.
-        intrinsic_dim: degrees of freedom within a cluster, at most `dim` and 256; higher is harder.
+        intrinsic_dim: degrees of freedom within a cluster, at most `dim` and 256; higher is harder. None takes 16, or
+            `dim` where that is smaller.
         cluster_count: 1 to 65,536; the largest has about 30 times the rows of the smallest of 256.
         seed: of everything.
 
@@ -78,7 +79,12 @@ def make_clustered(
     """
     _check_range("row_count", row_count, low=1, high=1 << 40)
     _check_range("dim", dim, low=2, high=DIM_LIMIT)
-    rows = _checked_rows(dim=dim, intrinsic_dim=intrinsic_dim, cluster_count=cluster_count, seed=seed)
+    rows = _checked_rows(
+        dim=dim,
+        intrinsic_dim=min(16, dim) if intrinsic_dim is None else intrinsic_dim,
+        cluster_count=cluster_count,
+        seed=seed,
+    )
     _check_range("query_count", query_count, low=1, high=1_000_000)
     return VectorSet(
         name=f"clustered-{row_count}x{dim}",
