@@ -81,6 +81,14 @@ class Collections:
             return False
         return True
 
+    def number(self, name: str) -> int:
+        """The server's own number for the collection, after which its files are named; 0 on Lite.
+
+        Raises:
+            NotFoundError: there is none of that name.
+        """
+        return self._session.collection_id(name)
+
     def list(self, *, with_hidden: bool = False) -> list[str]:
         """Names, sorted; our own probe collections only when asked for."""
         session = self._session
