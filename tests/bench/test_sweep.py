@@ -52,10 +52,10 @@ def test_latency_grows_with_the_rate(clock):
 
 def test_poisson_arrivals_wait_for_each_other_below_the_limit(clock):
     searches = ScriptedSearches(clock, latency_ns=Queue(service_ns=10 * MS))
-    (point,) = sweep_rate(searches, rates_per_s=(70,), duration_s=200, seed=3, warm_up_count=0, clock=clock)
+    (point,) = sweep_rate(searches, rates_per_s=(70,), duration_s=100, seed=3, warm_up_count=0, clock=clock)
     # M/D/1 at a load of 0.7: a request waits rho / (2 (1 - rho)) = 1.17 service times on average.
     waits_ms = (point.record.done_ns - point.record.intended_ns) / MS - 10
-    assert waits_ms.mean() == pytest.approx(11.7, rel=0.1)
+    assert waits_ms.mean() == pytest.approx(11.7, rel=0.15)
 
 
 def test_batches_keep_the_latency_of_the_whole_request(clock):
@@ -85,11 +85,11 @@ def test_each_selectivity_has_its_own_searches_and_truth(clock):
         sweep_selectivity(prepare, selectivities=(10,), rate_per_s=1, duration_s=1)
 
 
-@pytest.mark.parametrize(("cores", "limit_per_s"), [(1, 100), (3, 300)])
+@pytest.mark.parametrize(("cores", "limit_per_s"), [(1, 50), (3, 150)])
 def test_the_highest_rate_is_what_the_server_can(clock, cores, limit_per_s):
-    searches = ScriptedSearches(clock, latency_ns=Queue(service_ns=10 * MS, cores=cores))
-    found = find_highest_rate(searches, latency_ms_p99_below=50, duration_s=20, warm_up_count=0, clock=clock)
-    assert limit_per_s * 0.95 <= found.rate_per_s <= limit_per_s * 1.01
+    searches = ScriptedSearches(clock, latency_ns=Queue(service_ns=20 * MS, cores=cores))
+    found = find_highest_rate(searches, latency_ms_p99_below=100, duration_s=10, warm_up_count=0, clock=clock)
+    assert limit_per_s * 0.95 <= found.rate_per_s <= limit_per_s * 1.02
     assert found.is_bounded and found.points[-1].value == found.rate_per_s and len(found.points) <= 14
 
 
