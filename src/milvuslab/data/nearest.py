@@ -18,9 +18,9 @@ from milvuslab.model.metric import Metric
 
 __all__ = ["Nearest", "measure_pairs"]
 
-Vectors = npt.NDArray[Any]
-Ids = npt.NDArray[np.int64]
-Floats = npt.NDArray[Any]
+_Vectors = npt.NDArray[Any]
+_Ids = npt.NDArray[np.int64]
+_Floats = npt.NDArray[Any]
 
 _GROUP_QUERIES = 256
 _PIECE_ROWS = 16_384
@@ -40,15 +40,15 @@ class Nearest:
         metric: L2, IP or COSINE for floats, HAMMING or JACCARD for bits.
     """
 
-    def __init__(self, queries: Vectors, *, k: int, metric: Metric) -> None:
+    def __init__(self, queries: _Vectors, *, k: int, metric: Metric) -> None:
         self._queries = queries
         self._k = k
         self._metric = metric
         self._rough = _ROUGH[metric](queries)
-        self.ids: Ids = np.full((len(queries), k), -1, dtype=np.int64)
-        self.distances: Floats = np.full((len(queries), k), np.inf, dtype=np.float64)
+        self.ids: _Ids = np.full((len(queries), k), -1, dtype=np.int64)
+        self.distances: _Floats = np.full((len(queries), k), np.inf, dtype=np.float64)
 
-    def add(self, ids: Ids, rows: Vectors) -> None:
+    def add(self, ids: _Ids, rows: _Vectors) -> None:
         """Takes in a block; ids ascend, and are above those of every block before it."""
         begin = 0
         while begin < len(rows):
@@ -57,14 +57,14 @@ class Nearest:
             self._add_piece(ids[begin:end], rows[begin:end])
             begin = end
 
-    def _add_piece(self, ids: Ids, rows: Vectors) -> None:
+    def _add_piece(self, ids: _Ids, rows: _Vectors) -> None:
         prepared, error_per_query = self._rough.prepare(rows)
         for start in range(0, len(self._queries), _GROUP_QUERIES):
             group = slice(start, start + _GROUP_QUERIES)
             rough = self._rough.measure(group, prepared)
             self._add_group(group, rough, error_per_query[group], ids, rows)
 
-    def _add_group(self, group: slice, rough: Floats, error: Floats, ids: Ids, rows: Vectors) -> None:
+    def _add_group(self, group: slice, rough: _Floats, error: _Floats, ids: _Ids, rows: _Vectors) -> None:
         limit = self._limit(group, rough, error)
         places, columns = np.nonzero(rough <= limit[:, None])
         if not len(places):
@@ -73,7 +73,7 @@ class Nearest:
         distances = measure_pairs(self._queries[group], rows, places, columns, metric=self._metric)
         self._merge(group, places, ids[columns], distances)
 
-    def _limit(self, group: slice, rough: Floats, error: Floats) -> Floats:
+    def _limit(self, group: slice, rough: _Floats, error: _Floats) -> _Floats:
         """(queries,) rough distance above which no row of the piece can be among the k nearest."""
         limit = self.distances[group, -1] + error
         if np.isinf(limit).any() and rough.shape[1] >= self._k:
@@ -82,7 +82,7 @@ class Nearest:
         # One step up: comparing is in float32, and must not rule out what rounding put on the edge.
         return np.nextafter(limit.astype(np.float32), np.float32(np.inf))
 
-    def _tighten(self, group: slice, rough: Floats, error: Floats, places: Ids, columns: Ids) -> tuple[Ids, Ids]:
+    def _tighten(self, group: slice, rough: _Floats, error: _Floats, places: _Ids, columns: _Ids) -> tuple[_Ids, _Ids]:
         """Of the pairs that pass, those that pass beside one another too: saves measuring nine in ten."""
         counts = np.bincount(places, minlength=rough.shape[0])
         width = int(counts.max())
@@ -97,7 +97,7 @@ class Nearest:
         kept = values <= limit[places]
         return places[kept], columns[kept]
 
-    def _merge(self, group: slice, places: Ids, ids: Ids, distances: Floats) -> None:
+    def _merge(self, group: slice, places: _Ids, ids: _Ids, distances: _Floats) -> None:
         """Stable sorting keeps the smaller id first: those kept are older, and candidates come in order of id."""
         own_ids, own_distances = self.ids[group], self.distances[group]
         ranks = _rank_in_row(places, np.bincount(places, minlength=len(own_ids)))
@@ -115,7 +115,7 @@ class Nearest:
             own_ids[:] = np.take_along_axis(table_ids, order, axis=1)
 
 
-def measure_pairs(queries: Vectors, rows: Vectors, places: Ids, columns: Ids, *, metric: Metric) -> Floats:
+def measure_pairs(queries: _Vectors, rows: _Vectors, places: _Ids, columns: _Ids, *, metric: Metric) -> _Floats:
     """(pairs,) float64 `distance` of queries[places[i]] and rows[columns[i]], each as if worked out alone."""
     distances = np.empty(len(places), dtype=np.float64)
     step = max(1, _PAIR_CELLS // queries.shape[1])
@@ -125,32 +125,32 @@ def measure_pairs(queries: Vectors, rows: Vectors, places: Ids, columns: Ids, *,
     return distances
 
 
-def _rank_in_row(places: Ids, counts: Ids) -> Ids:
+def _rank_in_row(places: _Ids, counts: _Ids) -> _Ids:
     """For ascending row numbers: which of its row each entry is, from 0."""
     return np.arange(len(places)) - np.repeat(np.cumsum(counts) - counts, counts)
 
 
-def _l2_pairs(a: Vectors, b: Vectors) -> Floats:
+def _l2_pairs(a: _Vectors, b: _Vectors) -> _Floats:
     gap = a.astype(np.float64) - b
     return np.asarray(np.einsum("ij,ij->i", gap, gap))
 
 
-def _ip_pairs(a: Vectors, b: Vectors) -> Floats:
+def _ip_pairs(a: _Vectors, b: _Vectors) -> _Floats:
     return np.asarray(-np.einsum("ij,ij->i", a.astype(np.float64), b.astype(np.float64)))
 
 
-def _cosine_pairs(a: Vectors, b: Vectors) -> Floats:
+def _cosine_pairs(a: _Vectors, b: _Vectors) -> _Floats:
     a, b = a.astype(np.float64), b.astype(np.float64)
     size = np.sqrt(np.einsum("ij,ij->i", a, a) * np.einsum("ij,ij->i", b, b))
     cosine = np.einsum("ij,ij->i", a, b) / np.where(size > 0, size, 1)
     return np.asarray(1 - cosine)
 
 
-def _hamming_pairs(a: Vectors, b: Vectors) -> Floats:
+def _hamming_pairs(a: _Vectors, b: _Vectors) -> _Floats:
     return _count_bits(a ^ b)
 
 
-def _jaccard_pairs(a: Vectors, b: Vectors) -> Floats:
+def _jaccard_pairs(a: _Vectors, b: _Vectors) -> _Floats:
     united = _count_bits(a | b)
     return np.asarray(np.where(united > 0, 1 - _count_bits(a & b) / np.maximum(united, 1), 0.0))
 
@@ -158,7 +158,7 @@ def _jaccard_pairs(a: Vectors, b: Vectors) -> Floats:
 _BITS_OF = np.array([value.bit_count() for value in range(256)], dtype=np.uint8)
 
 
-def _count_bits(rows: Vectors) -> Floats:
+def _count_bits(rows: _Vectors) -> _Floats:
     return np.asarray(_BITS_OF[rows].sum(axis=1, dtype=np.int64).astype(np.float64))
 
 
@@ -175,27 +175,27 @@ _PAIRS = {
 class _Prepared:
     """A piece ready for the product: vectors as float32 and what each adds to its distances."""
 
-    vectors: Floats
-    offsets: Floats
+    vectors: _Floats
+    offsets: _Floats
 
 
 class _RoughL2:
     """|q|^2 + |x|^2 - 2 q.x in float32, around the mean of the first piece so that the parts stay small."""
 
-    def __init__(self, queries: Vectors) -> None:
+    def __init__(self, queries: _Vectors) -> None:
         self._centre = queries.mean(axis=0, dtype=np.float64).astype(np.float32)
         centred = queries - self._centre
         self._squares = np.einsum("ij,ij->i", centred, centred, dtype=np.float64)
         self._left = -2 * centred
 
-    def prepare(self, rows: Vectors) -> tuple[_Prepared, Floats]:
+    def prepare(self, rows: _Vectors) -> tuple[_Prepared, _Floats]:
         vectors = rows - self._centre
         squares = np.einsum("ij,ij->i", vectors, vectors)
         longest = np.sqrt(squares.max(initial=0).astype(np.float64))
         size = (np.sqrt(self._squares) + longest) ** 2
         return _Prepared(vectors, squares), _error_ratio(rows.shape[1]) * size
 
-    def measure(self, group: slice, piece: _Prepared) -> Floats:
+    def measure(self, group: slice, piece: _Prepared) -> _Floats:
         rough = self._left[group] @ piece.vectors.T
         rough += piece.offsets
         rough += self._squares[group, None].astype(np.float32)
@@ -205,30 +205,30 @@ class _RoughL2:
 class _RoughIp:
     """-q.x in float32."""
 
-    def __init__(self, queries: Vectors) -> None:
+    def __init__(self, queries: _Vectors) -> None:
         self._left = -queries
         self._sizes = np.sqrt(np.einsum("ij,ij->i", queries, queries, dtype=np.float64))
 
-    def prepare(self, rows: Vectors) -> tuple[_Prepared, Floats]:
+    def prepare(self, rows: _Vectors) -> tuple[_Prepared, _Floats]:
         squares = np.einsum("ij,ij->i", rows, rows)
         longest = np.sqrt(squares.max(initial=0).astype(np.float64))
         return _Prepared(rows, squares), _error_ratio(rows.shape[1]) * self._sizes * longest
 
-    def measure(self, group: slice, piece: _Prepared) -> Floats:
+    def measure(self, group: slice, piece: _Prepared) -> _Floats:
         return np.asarray(self._left[group] @ piece.vectors.T)
 
 
 class _RoughCosine:
     """1 - q.x / |q| |x| in float32; a vector of zeros is at distance 1 of everything."""
 
-    def __init__(self, queries: Vectors) -> None:
+    def __init__(self, queries: _Vectors) -> None:
         self._left = -_unit(queries)
 
-    def prepare(self, rows: Vectors) -> tuple[_Prepared, Floats]:
+    def prepare(self, rows: _Vectors) -> tuple[_Prepared, _Floats]:
         vectors = _unit(rows)
         return _Prepared(vectors, vectors[:0]), np.full(len(self._left), _error_ratio(rows.shape[1]))
 
-    def measure(self, group: slice, piece: _Prepared) -> Floats:
+    def measure(self, group: slice, piece: _Prepared) -> _Floats:
         rough = self._left[group] @ piece.vectors.T
         rough += 1
         return np.asarray(rough)
@@ -237,15 +237,15 @@ class _RoughCosine:
 class _RoughHamming:
     """|q| + |x| - 2 |q and x| of bits: whole numbers below 2^24, so without error."""
 
-    def __init__(self, queries: Vectors) -> None:
+    def __init__(self, queries: _Vectors) -> None:
         self._left = np.unpackbits(queries, axis=1).astype(np.float32)
         self._counts = self._left.sum(axis=1)
 
-    def prepare(self, rows: Vectors) -> tuple[_Prepared, Floats]:
+    def prepare(self, rows: _Vectors) -> tuple[_Prepared, _Floats]:
         vectors = np.unpackbits(rows, axis=1).astype(np.float32)
         return _Prepared(vectors, vectors.sum(axis=1)), np.zeros(len(self._left))
 
-    def measure(self, group: slice, piece: _Prepared) -> Floats:
+    def measure(self, group: slice, piece: _Prepared) -> _Floats:
         rough = self._left[group] @ piece.vectors.T
         rough *= -2
         rough += piece.offsets
@@ -256,11 +256,11 @@ class _RoughHamming:
 class _RoughJaccard(_RoughHamming):
     """1 - |q and x| / |q or x| of bits; two empty vectors are at distance 0."""
 
-    def prepare(self, rows: Vectors) -> tuple[_Prepared, Floats]:
+    def prepare(self, rows: _Vectors) -> tuple[_Prepared, _Floats]:
         piece, error = super().prepare(rows)
         return piece, error + 2**-22
 
-    def measure(self, group: slice, piece: _Prepared) -> Floats:
+    def measure(self, group: slice, piece: _Prepared) -> _Floats:
         common = self._left[group] @ piece.vectors.T
         united = (self._counts[group, None] + piece.offsets) - common
         np.maximum(united, 1, out=united)
@@ -277,7 +277,7 @@ _ROUGH: dict[Metric, Any] = {
 }
 
 
-def _unit(vectors: Vectors) -> Floats:
+def _unit(vectors: _Vectors) -> _Floats:
     sizes = np.sqrt(np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64))
     return np.asarray(vectors / np.where(sizes > 0, sizes, 1)[:, None].astype(np.float32))
 

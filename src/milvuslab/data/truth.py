@@ -101,12 +101,12 @@ def find_truth(
     return Truth(ids=kept[0], distances=kept[1], k=k, metric=metric, checksum=checksum)
 
 
-Tables = tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]
+_Tables = tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]
 
 
 def _compute(
     vectors: VectorSet, queries: Vectors, *, metric: Metric, k: int, bucket_below: int | None, observer: Observer
-) -> Tables:
+) -> _Tables:
     nearest = Nearest(queries, k=k, metric=metric)
     passed_count = 0
     for start, block in vectors.iter_blocks(_block_rows(vectors)):
@@ -176,7 +176,7 @@ def _write(
         raise
 
 
-def _read(path: Path, question: dict[str, Any]) -> Tables | None:
+def _read(path: Path, question: dict[str, Any]) -> _Tables | None:
     """What is kept for the question, or None where nothing whole is."""
     if not path.is_file():
         return None

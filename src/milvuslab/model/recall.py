@@ -12,13 +12,13 @@ from milvuslab.model.errors import CheckFailedError, UsageError
 
 __all__ = ["recall_at_k", "recall_by_distance", "worst_decile_recall"]
 
-Table = npt.NDArray[Any]
-FloatVector = npt.NDArray[np.float64]
+_Table = npt.NDArray[Any]
+_FloatVector = npt.NDArray[np.float64]
 
 _CHUNK_CELLS = 1 << 22
 
 
-def recall_at_k(found_ids: Table, true_ids: Table, *, k: int) -> FloatVector:
+def recall_at_k(found_ids: _Table, true_ids: _Table, *, k: int) -> _FloatVector:
     """Share of the true k nearest neighbours that a search found, for each query.
 
     Args:
@@ -53,8 +53,8 @@ def recall_at_k(found_ids: Table, true_ids: Table, *, k: int) -> FloatVector:
 
 
 def recall_by_distance(
-    found_distances: Table, true_distances: Table, *, k: int, tolerance: float = 1e-4
-) -> FloatVector:
+    found_distances: _Table, true_distances: _Table, *, k: int, tolerance: float = 1e-4
+) -> _FloatVector:
     """Share of the first k answers that are as near as the k-th true neighbour, for each query.
 
     Args:
@@ -84,7 +84,7 @@ def recall_by_distance(
     return np.asarray((found.astype(np.float64) <= bound[:, None]).sum(axis=1) / k)
 
 
-def worst_decile_recall(recall: Table) -> float:
+def worst_decile_recall(recall: _Table) -> float:
     """Mean recall of the worst tenth of the queries, at least one: what the average hides.
 
     Args:
@@ -103,7 +103,7 @@ def worst_decile_recall(recall: Table) -> float:
     return float(np.partition(values, count - 1)[:count].mean())
 
 
-def _checked_pair(found: Table, true: Table, *, k: int) -> tuple[Table, Table]:
+def _checked_pair(found: _Table, true: _Table, *, k: int) -> tuple[_Table, _Table]:
     found, true = np.asarray(found), np.asarray(true)
     if found.ndim != 2 or true.ndim != 2:
         raise UsageError(f"tables of shape {found.shape} and {true.shape}", hint="pass (queries, neighbours)")
@@ -118,7 +118,7 @@ def _checked_pair(found: Table, true: Table, *, k: int) -> tuple[Table, Table]:
     return found[:, :k], true[:, :k]
 
 
-def _refuse_duplicates(ids: Table, *, what: str) -> None:
+def _refuse_duplicates(ids: _Table, *, what: str) -> None:
     ordered = np.sort(ids, axis=1)
     repeated = (ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] >= 0)
     if repeated.any():
