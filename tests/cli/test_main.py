@@ -41,6 +41,11 @@ WRONG = {
     "text add": ["no-such-file.txt"],
     "text delete": ["x", "--server", "nobody"],
     "text stats": ["--collection"],
+    "bench run": ["no-such-case", "--server", "nobody"],
+    "bench report": ["no/such/run"],
+    "bench compare": ["no/such/run", "no/such/other"],
+    "bench list": ["all"],
+    "bench cases": ["all"],
 }
 
 

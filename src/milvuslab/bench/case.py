@@ -19,6 +19,7 @@ from milvuslab.model.index import IndexSpec
 from milvuslab.model.metric import Metric
 
 __all__ = [
+    "HIGHEST_RATE",
     "VECTOR_FIELD",
     "Case",
     "CollectionCase",
@@ -34,6 +35,7 @@ __all__ = [
 ]
 
 VECTOR_FIELD = "vector"
+HIGHEST_RATE = "highest rate"
 
 
 def key(
@@ -169,7 +171,7 @@ class Setting:
         elif self.in_flight is not None:
             parts.append(f"{self.in_flight} in flight")
         else:
-            parts.append("highest rate")
+            parts.append(HIGHEST_RATE)
         return ", ".join(parts)
 
     @property

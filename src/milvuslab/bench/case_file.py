@@ -140,7 +140,7 @@ def _plain(value: Any, name: str, where: str) -> str:
 def _convert(kind: Any, value: Any, rules: Mapping[str, Any], *, where: str) -> Any:
     if typing.get_origin(kind) is tuple:
         (inner, _) = typing.get_args(kind)
-        values = value if isinstance(value, list) else [value]
+        values = value if isinstance(value, list | tuple) else [value]
         if not values:
             raise ConfigError(f"{where} is empty", hint=f"give at least one: {rules['about']}")
         return tuple(_convert(inner, one, rules, where=where) for one in values)

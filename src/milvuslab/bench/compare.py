@@ -10,6 +10,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+from milvuslab.bench.case import HIGHEST_RATE
 from milvuslab.bench.intervals import GATED, Gated, RatioInterval, compare_series, series_of
 from milvuslab.bench.run_folder import RunFolder
 from milvuslab.bench.summary import compute_summary
@@ -200,7 +201,7 @@ def _compare_setting(label: str, a: Sequence[Any], b: Sequence[Any], *, toleranc
     left, right = [series_of(record) for record in a], [series_of(record) for record in b]
     found = []
     for gated in GATED:
-        interval = compare_series(left, right, name=gated.name)
+        interval = compare_series(left, right, name=gated.name, is_rate_found=HIGHEST_RATE in label)
         if interval is not None:
             judgement = _judge(interval, gated, tolerance_ratio)
             found.append(Change(setting=label, name=gated.name, judgement=judgement, **dataclasses.asdict(interval)))

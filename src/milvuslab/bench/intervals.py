@@ -90,7 +90,13 @@ def series_of(record: Record) -> Series:
 
 
 def compare_series(
-    a: Sequence[Series], b: Sequence[Series], *, name: str, confidence: float = 0.95, draws: int = 400
+    a: Sequence[Series],
+    b: Sequence[Series],
+    *,
+    name: str,
+    is_rate_found: bool = False,
+    confidence: float = 0.95,
+    draws: int = 400,
 ) -> RatioInterval | None:
     """B beside A for one of `GATED`; None where a side has no such number, or for the QPS of an open loop.
 
@@ -98,10 +104,11 @@ def compare_series(
         a: repeats of the first run.
         b: repeats of the second.
         name: of the metric.
+        is_rate_found: whether the rate of an open loop was found, not given: then its QPS is a result.
         confidence: of the interval.
         draws: bootstrap draws.
     """
-    if name == "qps" and any(one.is_open for one in (*a, *b)):
+    if name == "qps" and not is_rate_found and any(one.is_open for one in (*a, *b)):
         return None
     values_a = [_value(one, name) for one in a]
     values_b = [_value(one, name) for one in b]

@@ -33,6 +33,7 @@ from milvuslab.bench.schedule import constant_schedule, poisson_schedule
 from milvuslab.bench.server_guard import ServerGuard
 from milvuslab.bench.server_side import ServerWatch
 from milvuslab.bench.summary import summarise
+from milvuslab.bench.sweep import find_highest_rate
 from milvuslab.bench.validity import check_phase
 from milvuslab.model.collection import Consistency
 from milvuslab.model.errors import CheckFailedError, UsageError
@@ -80,9 +81,10 @@ def run_case(
     begun_s = time.monotonic()
     check_version(gateway, case)
     vectors = open_dataset(case)
-    check_supported(gateway, case.index_spec, is_binary=vectors.is_binary)
     if case.collection.name:
         check_collection(gateway, vectors, case.collection.name, case.index_spec)
+    else:
+        check_supported(gateway, case.index_spec, is_binary=vectors.is_binary)
     check_free_space(folder, needed_bytes=_record_bytes(case), purpose="the raw records of the run")
     run = create_run(folder, case)
     if run.is_finished:
@@ -179,7 +181,6 @@ class _Work:
                 "number": number,
                 "repeat": repeat,
                 "label": setting.label,
-                "rate_per_s": setting.rate_per_s,
                 "warm_up_s": warmed_s,
                 "wall_s": record.wall_s,
             },
@@ -192,13 +193,30 @@ class _Work:
                 prepared, in_flight=setting.in_flight, duration_s=load.duration_s, timeout_s=load.timeout_s,
                 warm_up_count=0, observer=observe,
             )  # fmt: skip
-        assert setting.rate_per_s is not None
+        if setting.rate_per_s is None:
+            return self._find_rate(prepared, observe)
         if load.schedule == "poisson":
             seed = self.run.case.run.seed + repeat
             schedule = poisson_schedule(rate_per_s=setting.rate_per_s, duration_s=load.duration_s, seed=seed)
         else:
             schedule = constant_schedule(rate_per_s=setting.rate_per_s, duration_s=load.duration_s)
         return run_open_loop(prepared, schedule, timeout_s=load.timeout_s, warm_up_count=0, observer=observe)
+
+    def _find_rate(self, prepared: Any, observe: Observer) -> Record:
+        """The record at the highest rate that keeps P99 below the limit."""
+        load = self.run.case.load
+        found = find_highest_rate(
+            prepared, latency_ms_p99_below=load.latency_ms_p99_below, duration_s=load.duration_s,
+            timeout_s=load.timeout_s, warm_up_count=0, observer=observe,
+        )  # fmt: skip
+        if found.rate_per_s is None:
+            lowest = min(point.value for point in found.points)
+            raise CheckFailedError(
+                f"limit not met: P99 is not below {load.latency_ms_p99_below:g} ms even at {lowest:g} requests a second",
+                findings=[f"{point.value:g}/s: P99 {point.metrics['latency_ms_p99']} ms" for point in found.points],
+                hint="raise load.latency_ms_p99_below, or measure a smaller index",
+            )
+        return next(point.record for point in reversed(found.points) if point.value == found.rate_per_s)
 
     @contextmanager
     def _phase(self, name: str) -> Iterator[dict[str, Any]]:

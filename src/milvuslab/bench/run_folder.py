@@ -30,7 +30,7 @@ from milvuslab.bench.case_file import case_from_dict
 from milvuslab.bench.record import Record, read_record, write_record
 from milvuslab.machine import read_record as read_file
 from milvuslab.machine import write_record as write_file
-from milvuslab.model.errors import CheckFailedError, ConflictError, NotFoundError, PartialError
+from milvuslab.model.errors import CheckFailedError, ConfigError, ConflictError, NotFoundError, PartialError
 from milvuslab.model.metric import Metric
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ class RunFolder:
                 name=name,
                 number=report["number"],
                 repeat=report["repeat"],
-                setting=dataclasses.replace(settings[report["number"]], rate_per_s=report.get("rate_per_s")),
+                setting=settings[report["number"]],
                 report=report,
             )
             for name, report in self.phases.items()
@@ -233,9 +233,12 @@ def open_run(path: Path) -> RunFolder:
 
 
 def list_runs(folder: Path) -> list[RunFolder]:
-    """The runs below a folder, oldest first."""
-    paths = sorted(folder.glob("*/run.json"), key=lambda path: path.stat().st_mtime)
-    return [open_run(path.parent) for path in paths]
+    """The runs below a folder, oldest first; one that this milvuslab cannot read is left out."""
+    runs = []
+    for path in sorted(folder.glob("*/run.json"), key=lambda path: path.stat().st_mtime):
+        with contextlib.suppress(ConfigError):  # of a newer milvuslab, or of one whose cases had other keys
+            runs.append(open_run(path.parent))
+    return runs
 
 
 def _read_journal(path: Path) -> dict[str, Any] | None:
