@@ -66,7 +66,8 @@ class Nearest:
 
     def _add_group(self, group: slice, rough: _Floats, error: _Floats, ids: _Ids, rows: _Vectors) -> None:
         limit = self._limit(group, rough, error)
-        places, columns = np.nonzero(rough <= limit[:, None])
+        # Looking for True in one dimension is several times quicker than in two.
+        places, columns = np.divmod(np.flatnonzero(rough <= limit[:, None]), rough.shape[1])
         if not len(places):
             return
         places, columns = self._tighten(group, rough, error, places, columns)
