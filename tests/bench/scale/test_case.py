@@ -15,7 +15,7 @@ def test_parts_cover_every_row_once_and_none_is_too_small_or_too_large(row_count
     assert all(before[1] == after[0] for before, after in itertools.pairwise(bounds))
     sizes = [stop - start for start, stop in bounds]
     assert max(sizes) == case.part_rows and max(sizes) - min(sizes) <= 1
-    assert min(sizes) >= 2_048 and max(sizes) * 128 * 4 <= PART_BYTES_MAX
+    assert min(sizes) >= 2_048 and max(sizes) * (128 * 4 + 24) <= PART_BYTES_MAX
 
 
 def test_ten_million_are_four_segments_on_two_cores():

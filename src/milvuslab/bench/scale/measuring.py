@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Measured", "measure"]
 
-_LADDER = (4, 8, 12, 16, 20, 24, 32, 48, 64, 96, 128, 192, 256)
+_LADDER = (4, 6, 8, 10, 12, 16, 20, 24, 32, 48, 64, 96, 128, 192, 256)
 _MARGIN = 0.002
 """Recall asked of the step that is chosen above the target: 1,000 queries tell it to about a thousandth."""
 _BATCH_ROWS = 100
@@ -98,7 +98,7 @@ def _climb(
     raise CheckFailedError(
         f"no nprobe reaches recall {case.recall_target}: the best was {tried[-1]['recall']} with {tried[-1]['nprobe']}",
         findings=[f"nprobe {one['nprobe']}: recall {one['recall']}" for one in tried],
-        hint="ask for less with --recall; IVF_SQ8 itself costs one or two hundredths",
+        hint="ask for less with --recall, or for --index IVF_FLAT: IVF_SQ8 itself costs two hundredths",
     )
 
 

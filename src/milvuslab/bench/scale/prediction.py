@@ -38,10 +38,9 @@ class Costs:
         server_base_bytes: memory of a server without rows.
         build_bytes_per_byte: memory of an index build for each byte of its segment.
         import_bytes: memory of a bulk load, whatever the size of its file.
-        loaded_bytes_per_row: memory of a searchable row besides its codes.
+        loaded_bytes_per_row: memory of a searchable row besides its vector or code.
         disk_base_bytes: a server without rows: metadata, log of writes, its logs.
-        disk_bytes_per_row: rows on disk besides vectors and codes: keys, row numbers, times.
-        vector_disk_ratio: bytes on disk of a byte of vector.
+        disk_bytes_per_row: a row on disk besides its vector and its code: key, row number, time.
         client_bytes: memory of this process.
     """
 
@@ -65,7 +64,6 @@ class Costs:
     loaded_bytes_per_row: float = 40.0
     disk_base_bytes: float = 330e6
     disk_bytes_per_row: float = 20.0
-    vector_disk_ratio: float = 1.0
     client_bytes: float = 500e6
 
 
@@ -130,10 +128,10 @@ def predict(case: ScaleCase, *, costs: Costs = COSTS) -> Prediction:
         + costs.assign_cpu_s_per_product * rows * dim * lists
         + costs.train_cpu_s_per_product * parts * dim * lists**2
     )
-    loaded_bytes = costs.server_base_bytes + rows * (dim + 8 + costs.loaded_bytes_per_row)
+    code_bytes = float(rows) * case.code_bytes
+    loaded_bytes = costs.server_base_bytes + code_bytes + rows * costs.loaded_bytes_per_row
     build_bytes = costs.server_base_bytes + costs.build_bytes_per_byte * part_bytes * builds
-    disk_bytes = costs.disk_base_bytes + costs.vector_disk_ratio * vector_bytes
-    disk_bytes += rows * (dim + costs.disk_bytes_per_row)
+    disk_bytes = costs.disk_base_bytes + vector_bytes + code_bytes + rows * costs.disk_bytes_per_row
     return Prediction(
         server_memory_bytes=int(max(loaded_bytes, build_bytes, costs.server_base_bytes + costs.import_bytes)),
         loaded_memory_bytes=int(loaded_bytes),
@@ -141,9 +139,11 @@ def predict(case: ScaleCase, *, costs: Costs = COSTS) -> Prediction:
         disk_bytes=int(disk_bytes),
         disk_peak_bytes=int(disk_bytes + part_bytes),
         generate_s=(costs.generate_s_per_value + costs.compare_s_per_product * case.query_count) * rows * dim / speed,
-        bulk_load_s=costs.load_s_per_part * parts + costs.load_s_per_row * rows + costs.load_s_per_byte * (vector_bytes + 8 * rows),
+        bulk_load_s=costs.load_s_per_part * parts
+        + costs.load_s_per_row * rows
+        + costs.load_s_per_byte * (vector_bytes + 8 * rows),
         index_s=3.0 + index_cpu_s / (costs.index_core_ratio * case.core_count),
-        load_s=costs.open_s + costs.open_s_per_byte * rows * dim,
+        load_s=costs.open_s + costs.open_s_per_byte * code_bytes,
         measure_s=costs.measure_s + costs.measure_s_per_row * rows + case.duration_s,
         start_s=costs.start_s,
     )

@@ -71,7 +71,7 @@ def compute_scale_metrics(outcome: ScaleOutcome) -> dict[str, float | None]:
 
 
 def write_scale_result(outcome: ScaleOutcome, *, gateway: Gateway, server: ScaleServer, folder: Path) -> Path:
-    """Writes `folder/scale-ROWSxDIM.json` with manifest, case, prediction, raw figures and metrics."""
+    """Writes `folder/scale-ROWSxDIM-TYPE.json` with manifest, case, prediction, raw figures and metrics."""
     case = outcome.case
     manifest = collect_manifest(
         packages=MEASURING_PACKAGES,
@@ -90,7 +90,7 @@ def write_scale_result(outcome: ScaleOutcome, *, gateway: Gateway, server: Scale
         "open_loop": outcome.measured.open_loop,
     }
     return write_result(
-        f"scale-{case.row_count}x{case.dim}",
+        f"scale-{case.row_count}x{case.dim}-{case.index_type.lower().replace('_', '-')}",
         manifest=manifest,
         case={**case.as_dict(), "prediction": outcome.prediction.as_dict()},
         raw=raw,

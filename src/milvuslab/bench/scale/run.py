@@ -176,7 +176,10 @@ class _Work:
             self._note(dataclasses.replace(self._state, indexes_before=self._count_indexes()))
         with self._step("index") as (observe, clock):
             spec = IndexSpec(
-                field_name="vector", index_type="IVF_SQ8", metric=Metric.L2, params={"nlist": self._case.list_count}
+                field_name="vector",
+                index_type=self._case.index_type,
+                metric=Metric.L2,
+                params={"nlist": self._case.list_count},
             )
             report = self._gateway.indexes.build(
                 self._case.name, spec, timeout_s=_STEP_TIMEOUT_S, observer=_titled(observe, "build indexes")

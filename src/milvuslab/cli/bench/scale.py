@@ -44,6 +44,9 @@ def scale(
     dim: Annotated[int, typer.Option("--dim", help="Numbers of a vector.", min=2)] = 128,
     seed: Annotated[int, typer.Option("--seed", help="Seed of the data.", min=0)] = 7,
     query_count: Annotated[int, typer.Option("--queries", help="Queries.", min=100, max=100_000)] = 1_000,
+    index_type: Annotated[
+        str, typer.Option("--index", help="IVF_FLAT, or IVF_SQ8 with a quarter of the memory and less recall.")
+    ] = "IVF_FLAT",
     recall: Annotated[float, typer.Option("--recall", help="recall@10 that the searches must reach.")] = 0.98,
     rate_per_s: Annotated[float, typer.Option("--rate", help="Searches a second of the open loop.", min=0.1)] = 50.0,
     duration_s: Annotated[float, typer.Option("--duration", help="Seconds of the open loop.", min=1)] = 60.0,
@@ -70,7 +73,7 @@ def scale(
     from milvuslab.ops.host import read_host
 
     case = ScaleCase(
-        row_count=row_count, dim=dim, seed=seed, query_count=query_count, core_count=read_host().core_count,
+        row_count=row_count, dim=dim, seed=seed, query_count=query_count, index_type=index_type, core_count=read_host().core_count,
         part_limit_rows=part_limit_rows or None, recall_target=recall, rate_per_s=rate_per_s, duration_s=duration_s,
     )  # fmt: skip
     prediction = predict(case)
@@ -197,7 +200,7 @@ def _prediction_lines(case: ScaleCase, prediction: Prediction) -> list[str]:
     disk = f"{format_bytes(prediction.disk_peak_bytes)} of disk ({format_bytes(prediction.disk_bytes)} stay)"
     duration = f"about {format_duration(prediction.total_s)} on a quiet machine of {case.core_count} cores"
     return [
-        f"{case.row_count:,} x {case.dim} in {parts}, IVF_SQ8 with {case.list_count:,} lists",
+        f"{case.row_count:,} x {case.dim} in {parts}, {case.index_type} with {case.list_count:,} lists",
         f"takes {disk}, {format_bytes(prediction.memory_bytes)} of memory, {duration}",
     ]
 
