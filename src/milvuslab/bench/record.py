@@ -23,7 +23,7 @@ from milvuslab.model.search import Hits
 
 __all__ = ["CODES", "Record", "code_number", "id_numbers", "read_record", "tables_of", "write_record"]
 
-FORMAT = 1
+_FORMAT = 1
 
 CODES = (
     "ok", "unreachable", "timed_out", "rate_limited", "rejected", "not_found", "conflict", "schema", "filter",
@@ -143,7 +143,7 @@ def write_record(record: Record, folder: Path) -> None:
     head.unlink(missing_ok=True)
     np.savez_compressed(folder / "columns.npz", **{name: getattr(record, name) for name in _COLUMNS})
     values = {name: getattr(record, name) for name in _VALUES}
-    file_record.write_record(head, {**values, "errors": dict(record.errors), "codes": list(CODES)}, version=FORMAT)
+    file_record.write_record(head, {**values, "errors": dict(record.errors), "codes": list(CODES)}, version=_FORMAT)
 
 
 def read_record(folder: Path) -> Record:
@@ -153,7 +153,7 @@ def read_record(folder: Path) -> Record:
         FileNotFoundError: there is none, or it was not written to the end.
         ConfigError: it is damaged, or of a newer format.
     """
-    values = file_record.read_record(folder / "record.json", version=FORMAT)
+    values = file_record.read_record(folder / "record.json", version=_FORMAT)
     try:
         with (folder / "columns.npz").open("rb") as file, np.load(file, allow_pickle=False) as columns:
             return Record(**{name: columns[name] for name in _COLUMNS}, **{name: values[name] for name in _VALUES})
