@@ -7,7 +7,7 @@ repeats, and within each which stretches of time. An interval from requests alon
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,8 @@ __all__ = ["GATED", "Gated", "RatioInterval", "Series", "compare_series", "serie
 
 _STRETCHES = 20
 _SEED = 20_231
+_LOWEST_MS, _STEP, _BINS = 1e-3, 0.01, 2_100
+"""Bins of one percent each, from a microsecond to over twenty minutes; the last is of failed requests."""
 _PERCENTILES = {"latency_ms_p50": 0.5, "latency_ms_p95": 0.95, "latency_ms_p99": 0.99}
 
 
@@ -41,13 +43,17 @@ class Series:
     """What one repeat says about time, cut into stretches.
 
     Attributes:
-        latency_ms: for each stretch the latencies of its requests; infinite for failed ones.
+        percentiles: of all its requests, exactly; None where it has none.
+        histogram: (stretches, bins) requests of each stretch by latency, in the bins that are used.
+        bin_ms: (bins,) latency that a bin stands for, within half a percent; infinite for failed ones.
         answered: (stretches,) queries answered in each.
         stretch_s: length of each.
         is_open: whether requests came by a schedule; QPS is then the schedule's, and no result.
     """
 
-    latency_ms: tuple[npt.NDArray[np.float64], ...]
+    percentiles: Mapping[str, float | None]
+    histogram: npt.NDArray[np.float64]
+    bin_ms: npt.NDArray[np.float64]
     answered: npt.NDArray[np.float64]
     stretch_s: float
     is_open: bool
@@ -77,12 +83,21 @@ def series_of(record: Record) -> Series:
     count = max(1, min(_STRETCHES, record.request_count // 10))
     length_ns = max(1, int(record.wall_s * 1e9 / count) + 1)
     stretch = np.minimum(record.intended_ns // length_ns, count - 1)
-    latency_ms = np.where(record.is_answered, (record.done_ns - record.intended_ns) / 1e6, np.inf)
+    latency_ms = (record.done_ns - record.intended_ns) / 1e6
     answered = np.bincount(
         np.minimum(record.done_ns[record.is_answered] // length_ns, count - 1), minlength=count
     ).astype(np.float64)
+    bins = np.clip(np.log(np.maximum(latency_ms, 1e-12) / _LOWEST_MS) / _STEP, 0, _BINS - 2).astype(np.int64)
+    bins[~record.is_answered] = _BINS - 1
+    used, columns = np.unique(bins, return_inverse=True)
+    histogram = np.bincount(stretch * len(used) + columns, minlength=count * len(used)).reshape(count, len(used))
     return Series(
-        latency_ms=tuple(latency_ms[stretch == one] for one in range(count)),
+        percentiles={
+            name: compute_percentile(latency_ms, ratio, is_answered=record.is_answered)
+            for name, ratio in _PERCENTILES.items()
+        },
+        histogram=histogram.astype(np.float64),
+        bin_ms=np.where(used < _BINS - 1, _LOWEST_MS * np.exp(_STEP * (used + 0.5)), np.inf),
         answered=answered * record.batch_rows,
         stretch_s=record.wall_s / count,
         is_open=record.kind == "open",
@@ -116,28 +131,36 @@ def compare_series(
         return None
     median_a, median_b = float(np.median(values_a)), float(np.median(values_b))
     dice = np.random.default_rng(_SEED)
-    ratios = [_draw(b, name, dice) / max(_draw(a, name, dice), 1e-12) for _ in range(draws)]
+    drawn_a, drawn_b = _draw(a, name, dice, draws=draws), _draw(b, name, dice, draws=draws)
+    ratios = drawn_b / np.maximum(drawn_a, 1e-12)
     tail = (1 - confidence) / 2
     low, high = np.quantile(ratios, [tail, 1 - tail])
     return RatioInterval(a=median_a, b=median_b, ratio=median_b / median_a, low=float(low), high=float(high))
 
 
-def _draw(repeats: Sequence[Series], name: str, dice: np.random.Generator) -> float:
-    """The median over repeats drawn anew, each of stretches drawn anew."""
-    chosen = dice.integers(0, len(repeats), len(repeats))
-    return float(np.median([_value(_resampled(repeats[number], dice), name) for number in chosen]))
+def _draw(repeats: Sequence[Series], name: str, dice: np.random.Generator, *, draws: int) -> npt.NDArray[np.float64]:
+    """(draws,) medians over repeats drawn anew, each of stretches drawn anew."""
+    count = len(repeats)
+    # A repeat that is drawn twice has two sets of stretches, so each has as many values as there are places.
+    values = np.stack([_redrawn(one, name, dice, draws=draws * count).reshape(draws, count) for one in repeats])
+    chosen = dice.integers(0, count, (draws, count))
+    return np.asarray(np.median(values[chosen, np.arange(draws)[:, None], np.arange(count)], axis=1))
 
 
-def _resampled(series: Series, dice: np.random.Generator) -> Series:
+def _redrawn(series: Series, name: str, dice: np.random.Generator, *, draws: int) -> npt.NDArray[np.float64]:
+    """(draws,) values of a repeat whose stretches were drawn anew."""
     count = len(series.answered)
-    chosen = dice.integers(0, count, count)
-    return dataclasses.replace(
-        series, latency_ms=tuple(series.latency_ms[one] for one in chosen), answered=series.answered[chosen]
-    )
+    weights = dice.multinomial(count, np.full(count, 1 / count), draws).astype(np.float64)
+    if name == "qps":
+        return np.asarray(weights @ series.answered / (series.stretch_s * count))
+    # A percentile of weighted stretches from histograms: its cost does not grow with the requests.
+    heights = weights @ series.histogram
+    reached = np.cumsum(heights, axis=1) >= _PERCENTILES[name] * heights.sum(axis=1, keepdims=True) - 1e-6
+    return np.asarray(series.bin_ms[np.argmax(reached, axis=1)])
 
 
 def _value(series: Series, name: str) -> float:
     if name == "qps":
         return float(series.answered.sum() / (series.stretch_s * len(series.answered)))
-    found = compute_percentile(np.concatenate(series.latency_ms), _PERCENTILES[name])
+    found = series.percentiles[name]
     return np.nan if found is None else found
