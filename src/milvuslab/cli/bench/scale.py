@@ -34,10 +34,10 @@ def register(app: typer.Typer) -> None:
             "milvuslab bench scale --rows 100000000 --predict",
             "milvuslab bench scale --rows 1000000 --drop --json",
         ],
-    )(scale)
+    )(_scale)
 
 
-def scale(
+def _scale(
     door: Door,
     *,
     row_count: Annotated[int, typer.Option("--rows", help="Rows of the set.", min=1)] = 10_000_000,
