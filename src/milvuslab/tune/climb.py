@@ -4,13 +4,13 @@ Rungs are search parameters in ascending order of work. Two kinds of queries are
 
 1. *Search queries* find out where to begin: the ladder is halved with a few queries a rung, then a rung is looked for
    that is clearly above the target.
-2. *Held-out queries* prove. From the beginning rung the proof goes down, one rung after the other, until one is not
-   shown; the last that was shown is chosen. The order does not depend on the held-out queries, and a wrong choice needs
+2. *Held-out queries* prove. From the beginning rung the proof goes down, in steps that the search queries chose, until
+   a rung is not shown; the last that was shown is chosen. The order does not depend on the held-out queries, and a wrong choice needs
    the first rung of it that is below the target to be shown: that happens with a probability of at most the error
    ratio, whatever the number of rungs (a fixed-sequence test), and whenever one stops (`tune/evidence.py`).
 
 Should the beginning rung itself not be shown, the proof goes up instead, with a share of the error ratio that was set
-aside for that. Nothing here assumes that recall rises with the rung; where it does not, a slower rung may be chosen.
+aside for that, half of it for the last rung. Nothing here assumes that recall rises with the rung; where it does not, a slower rung may be chosen.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _DOWN_RATIO = 0.7
 """Share of the error ratio for the way down; what remains is for the way up, which is rarely gone."""
 _EASY_COUNT = 1_000
 """A beginning rung should be shown within about as many held-out queries."""
-_PATIENCE_COUNT = 2_000
+_PATIENCE_COUNT = 1_500
 """Most held-out queries for a beginning rung below the last: it was taken for easy, so the next one up is nearer."""
 _SEARCH_RATIO = 0.25
 _SEARCH_COUNT = 400
@@ -149,15 +149,17 @@ class _Climber:
             middle = (low + high) // 2
             looked = self._look(middle, _LOOK_COUNT)
             low, high = (low, middle) if looked.mean >= self._goal.recall else (middle, high)
-        start = min(high, self._rung_count - 1)
+        start, step = min(high, self._rung_count - 1), 1
         while start < self._rung_count - 1 and not self._is_easy(start):
-            start += 1
+            start, step = min(start + step, self._rung_count - 1), step * 2
+            if self.search_count > self._goal.search_limit // 3:
+                break
         return start
 
     def go_down(self, start: int) -> int | None:
         """The last rung shown on the way down from `start`; None when not even that was."""
         chosen = None
-        for rung in range(start, -1, -1):
+        for rung in self._plan_down(start):
             limit = self._left() if chosen is not None or rung == self._rung_count - 1 else _PATIENCE_COUNT
             if not self._prove(rung, error_ratio=self._goal.error_ratio * _DOWN_RATIO, limit=limit):
                 break
@@ -165,14 +167,33 @@ class _Climber:
         return chosen
 
     def go_up(self, start: int) -> int | None:
-        """The first rung shown on the way up, each with half of the error ratio that is left."""
-        error_ratio = self._goal.error_ratio * (1 - _DOWN_RATIO)
-        for rung in range(start, self._rung_count):
+        """The first rung shown on the way up in growing steps; half of what is left goes to the last rung."""
+        error_ratio, rung, step = self._goal.error_ratio * (1 - _DOWN_RATIO) / 2, start, 1
+        last, last_error_ratio = self._rung_count - 1, error_ratio
+        kept_count = 2 * least_query_count(target=self._goal.recall, error_ratio=error_ratio)
+        while rung < last:
             error_ratio /= 2
-            limit = self._left() if rung == self._rung_count - 1 else self._left() * 2 // 3
-            if self._prove(rung, error_ratio=error_ratio, limit=limit):
+            if self._prove(rung, error_ratio=error_ratio, limit=min(self._left() * 2 // 3, self._left() - kept_count)):
                 return rung
-        return None
+            rung, step = rung + step, step * 2
+        is_shown = start <= last and self._prove(last, error_ratio=last_error_ratio, limit=self._left())
+        return last if is_shown else None
+
+    def _plan_down(self, start: int) -> list[int]:
+        """The rungs of the way down, by what the search queries say of each.
+
+        A proof at half the margin takes four times the queries. So each step goes to the lowest rung that seems to have
+        at least half the margin of the one before: the steps together cost little more than the last of them.
+        """
+        rungs = sorted(self._looked)
+        means = np.maximum.accumulate([self._looked[rung].mean for rung in rungs])
+        margins = np.interp(np.arange(start + 1), rungs, means) - self._goal.recall
+        plan = [start]
+        while plan[-1] > 0:
+            half = margins[plan[-1]] / 2
+            fitting = np.flatnonzero(margins[: plan[-1]] >= half) if half > 0 else []
+            plan.append(int(fitting[0]) if len(fitting) else plan[-1] - 1)
+        return plan
 
     def report(self) -> tuple[RungRecall, ...]:
         """Everything that was found out."""

@@ -37,10 +37,9 @@ __all__ = ["LiveMeasurer", "tune_vectors"]
 
 _BATCH_ROWS = 100
 _TIMED_COUNT = 1_000
+"""Single searches of one latency at most: P99 is then the 10 slowest."""
 _TIMED_S = 5.0
-"""Single searches of one latency: a thousand, or as many as fit in 5 s: P99 is then of at least 10 in a thousand."""
 _QPS_IN_FLIGHT = 8
-_QPS_S = 3.0
 _TIMEOUT_S = 60.0
 
 
@@ -54,6 +53,8 @@ class LiveMeasurer:
         truth: the true neighbours of those queries; its k is the depth.
         watch: sees the memory of the server's processes; None where they are not on this machine.
         with_qps: whether throughput is measured besides latency.
+        timed_s: longest time of single searches, and again of several in flight. Of fewer than 100 searches the
+            slowest stands for P99.
         observer: told of builds.
     """
 
@@ -66,6 +67,7 @@ class LiveMeasurer:
         *,
         watch: ServerWatch | None = None,
         with_qps: bool = False,
+        timed_s: float = _TIMED_S,
         observer: Observer = silent,
     ) -> None:
         self._gateway = gateway
@@ -74,6 +76,7 @@ class LiveMeasurer:
         self._truth = truth
         self._watch = watch or ServerWatch()
         self._with_qps = with_qps
+        self._timed_s = timed_s
         self._observer = observer
         self._built: IndexSpec | None = None
         self._grown_bytes: int | None = None
@@ -94,14 +97,14 @@ class LiveMeasurer:
             CheckFailedError: searches failed, so that their speed says nothing.
         """
         self._ensure(build)
-        timed = self._run(params, in_flight=1, duration_s=_TIMED_S)
+        timed = self._run(params, in_flight=1)
         found = compute_metrics(timed)
         longest = found["service_ms_max"]
         p50_ms, p95_ms, p99_ms = (found[f"service_ms_{name}"] or longest for name in ("p50", "p95", "p99"))
         assert p50_ms is not None and p95_ms is not None and p99_ms is not None
         qps = None
         if self._with_qps:
-            qps = compute_metrics(self._run(params, in_flight=_QPS_IN_FLIGHT, duration_s=_QPS_S))["qps"]
+            qps = compute_metrics(self._run(params, in_flight=_QPS_IN_FLIGHT))["qps"]
         return Latency(p50_ms=p50_ms, p95_ms=p95_ms, p99_ms=p99_ms, qps=qps)
 
     def measure_memory_bytes(self, build: IndexSpec) -> int | None:
@@ -129,7 +132,7 @@ class LiveMeasurer:
         )  # fmt: skip
         return recall_at_k(hits.id_table(k=self._truth.k), self._truth.ids[rows], k=self._truth.k)
 
-    def _run(self, params: Mapping[str, Any], *, in_flight: int, duration_s: float) -> Record:
+    def _run(self, params: Mapping[str, Any], *, in_flight: int) -> Record:
         prepared = self._gateway.prepare_searches(
             self._name, self._vectors.queries[:_TIMED_COUNT], limit=self._truth.k, params=params,
             consistency=Consistency.EVENTUALLY,
@@ -137,7 +140,7 @@ class LiveMeasurer:
         record = run_closed_loop(
             prepared,
             in_flight=in_flight,
-            duration_s=duration_s,
+            duration_s=self._timed_s,
             request_count=_TIMED_COUNT if in_flight == 1 else None,
             timeout_s=_TIMEOUT_S,
             warm_up_count=50,
@@ -167,6 +170,7 @@ def tune_vectors(
     cache_dir: Path | None = None,
     job_dir: Path | None = None,
     watch: ServerWatch | None = None,
+    timed_s: float = _TIMED_S,
     is_kept: bool = False,
     observer: Observer = silent,
 ) -> TuneResult:
@@ -183,6 +187,7 @@ def tune_vectors(
         cache_dir: where true neighbours are kept.
         job_dir: where finished candidates are kept; None keeps none.
         watch: sees the server's processes.
+        timed_s: longest time of single searches for one candidate.
         is_kept: whether the collection stays, with the index of the last candidate.
         observer: told of each step; may raise to stop. The upload stays then, so that the next run goes on.
 
@@ -210,7 +215,7 @@ def tune_vectors(
     report = upload(gateway, vectors, observer=observer)
     measurer = LiveMeasurer(
         gateway, report.name, vectors, truth, watch=watch,
-        with_qps=_wants_qps(objective, budget), observer=observer,
+        with_qps=_wants_qps(objective, budget), timed_s=timed_s, observer=observer,
     )  # fmt: skip
     try:
         return tune(
