@@ -21,8 +21,9 @@ demo: $(VENV)/.demo  ## set up what is needed, start real Milvus and the studio,
 test: $(VENV)/.dev tools  ## set up and run the whole suite; PYTEST_ARGS='tests/model -x' runs a part
 	@$(PYTHON) -m pytest --numprocesses 2 --dist loadfile $(PYTEST_ARGS)
 
-tools:  ## install programs outside pip (Chromium, Korean fonts) where this machine allows it
+tools:  ## install programs outside pip (Chromium, Korean fonts, etcd, Java) where this machine allows it
 	@bash tools/install_programs.sh
+	@bash tools/install_jars.sh kafka s3proxy
 
 lint: $(VENV)/.dev  ## ruff, ruff format, mypy
 	@$(PYTHON) -m ruff check .

@@ -14,11 +14,15 @@ need() {
 
 has_browser() { command -v chromium || command -v chromium-browser || command -v google-chrome; }
 has_korean_font() { fc-list ':lang=ko' family | grep -q .; }
+has_java() { java -version 2>&1 | grep -Eq 'version "(1[7-9]|[2-9][0-9])'; } # Kafka 3.9 and S3Proxy run on 17 and later
 
 need chromium has_browser
 need fontconfig command -v fc-list
 need fonts-noto-cjk has_korean_font
 need npm command -v npm
+need etcd-server command -v etcd
+need default-jre-headless has_java
+need maven command -v mvn
 
 if ((${#missing[@]} == 0)); then
   exit 0

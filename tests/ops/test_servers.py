@@ -47,7 +47,8 @@ def test_servers_get_ports_of_their_own(workspace):
 @pytest.mark.parametrize(
     "values, message",
     [
-        ({"kind": "cluster"}, "no kind of server"),
+        ({"kind": "compose"}, "no kind of server"),
+        ({"kind": "cluster"}, "a cluster is made when it is first started"),
         ({"kind": "remote"}, "takes an address"),
         ({"kind": "lite", "remote": RemoteAddress(uri="http://h:1")}, "takes no address"),
         ({"kind": "lite", "version": "3"}, "takes no version"),

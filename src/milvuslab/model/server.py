@@ -22,6 +22,7 @@ class ServerKind(str, enum.Enum):
 
     LITE = "lite"
     STANDALONE = "standalone"
+    CLUSTER = "cluster"
     REMOTE = "remote"
 
     def __str__(self) -> str:

@@ -278,9 +278,11 @@ def _check_servers(workspace: Workspace) -> Iterator[Finding]:
         if profile.kind is ServerKind.REMOTE:
             yield Finding(check=check, level="ok", message=f"remote at {profile.uri}")
             continue
-        running = find_program(profile.record_path)
-        if running is not None:
-            yield Finding(check=check, level="ok", message=f"runs as process {running.pid}")
+        running = [program for path in profile.record_paths if (program := find_program(path))]
+        if running:
+            pids = ", ".join(str(program.pid) for program in running)
+            word = "process" if len(running) == 1 else "processes"
+            yield Finding(check=check, level="ok", message=f"runs as {word} {pids}")
             continue
         try:
             check_ports(profile.ports, server_name=profile.name)
@@ -288,7 +290,7 @@ def _check_servers(workspace: Workspace) -> Iterator[Finding]:
             yield Finding(check=check, level="warn", message=error.message, remedy=error.hint)
             continue
         message = "stopped, its ports are free"
-        if profile.record_path.exists():
+        if any(path.exists() for path in profile.record_paths):
             message = "ended by itself or was killed; its data is there and its ports are free"
         yield Finding(check=check, level="ok", message=message)
 

@@ -33,7 +33,6 @@ from milvuslab.runtime import (
     add_standalone,
     choose_build,
     endpoint_of,
-    find_program,
     install_build,
     list_profiles,
     read_machine,
@@ -42,6 +41,7 @@ from milvuslab.runtime import (
     stop_server,
     verify_install,
 )
+from milvuslab.runtime import has_process as has_process_of
 from milvuslab.runtime import read_server_log as read_log_of
 from milvuslab.runtime import remove_server as remove_files_of
 from milvuslab.runtime import renew_ports as renew_ports_of
@@ -157,6 +157,8 @@ def add_server(
             f"a server cannot be called {name}", hint="that is a part of `milvuslab up`; choose another name"
         )
     wanted = _kind(kind or ("remote" if remote else "standalone"))
+    if wanted is ServerKind.CLUSTER:
+        raise UsageError("a cluster is made when it is first started", hint=f"milvuslab cluster up {name}")
     if (wanted is ServerKind.REMOTE) != (remote is not None):
         raise UsageError(
             f"a {wanted} server takes {'an' if wanted is ServerKind.REMOTE else 'no'} address",
@@ -324,7 +326,7 @@ def list_local_names(workspace: Workspace) -> list[str]:
 
 def has_process(workspace: Workspace, name: str) -> bool:
     """Whether a process of the server is there, ready or not."""
-    return find_program(_read(workspace, name).record_path) is not None
+    return has_process_of(_read(workspace, name))
 
 
 def find_endpoint(workspace: Workspace, name: str) -> Endpoint:
@@ -353,7 +355,7 @@ def connect_to(workspace: Workspace, name: str, *, timeout_s: float | None = Non
 
     settings = workspace.settings
     profile = _read(workspace, name)
-    if profile.kind is not ServerKind.REMOTE and find_program(profile.record_path) is None:
+    if profile.kind is not ServerKind.REMOTE and not has_process_of(profile):
         raise UnreachableError(f"server {name} is not running", hint=f"milvuslab server start {name}")
     patient = RetryPolicy(attempt_count=settings.retry_count + 1, total_s=settings.retry_deadline_s)
     return connect(

@@ -209,7 +209,7 @@ def collect_status(workspace: Workspace, *, timeout_s: float = 5.0) -> StatusRep
         {
             report.name: functools.partial(_collections_or_problem, workspace, report.name, timeout_s)
             for report in reports
-            if report.state == "running"
+            if report.state in ("running", "degraded")
         }
     )
     return StatusReport(
@@ -228,7 +228,7 @@ def collect_status(workspace: Workspace, *, timeout_s: float = 5.0) -> StatusRep
 def known_records(workspace: Workspace) -> list[Path]:
     """The records of every program that a profile, or we, lead to."""
     profiles = list_profiles(workspace.settings.home_dir)
-    return [*(profile.record_path for profile in profiles), *companion.companion_records(workspace)]
+    return [*(path for profile in profiles for path in profile.record_paths), *companion.companion_records(workspace)]
 
 
 def watch_all(workspace: Workspace, report: UpReport, *, on_loss: Callable[[str], None]) -> None:

@@ -4,11 +4,13 @@ from milvuslab.runtime.builds import BUILDS, Build, Machine, choose_build, read_
 from milvuslab.runtime.install import Install, install_build, verify_install
 from milvuslab.runtime.options import Option, OptionValue
 from milvuslab.runtime.profile import (
+    IsReady,
     Profile,
     add_lite,
     add_remote,
     add_standalone,
     endpoint_of,
+    endpoints_of,
     list_profiles,
     read_profile,
     renew_ports,
@@ -23,8 +25,8 @@ from milvuslab.runtime.program import (
     stop_program,
 )
 from milvuslab.runtime.server import (
-    IsReady,
     ServerStatus,
+    has_process,
     read_server_log,
     remove_server,
     restart_server,
@@ -51,7 +53,9 @@ __all__ = [
     "add_standalone",
     "choose_build",
     "endpoint_of",
+    "endpoints_of",
     "find_program",
+    "has_process",
     "install_build",
     "list_profiles",
     "read_log_tail",

@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 
-__all__ = ["Option", "OptionValue", "etcd_options", "milvus_options"]
+__all__ = ["Option", "OptionValue", "etcd_options", "log_options", "milvus_options", "timing_options"]
 
 OptionValue = str | int | float | bool
 _LOOPBACK = "127.0.0.1"
@@ -38,8 +38,8 @@ def milvus_options(
     return [
         *_storage_options(ports, folder),
         *_address_options(ports),
-        *_log_options(folder),
-        *_timing_options(session_ttl_s, index_build_parallel),
+        *log_options(folder),
+        *timing_options(session_ttl_s, index_build_parallel),
     ]
 
 
@@ -123,7 +123,8 @@ def _address_options(ports: Mapping[str, int]) -> list[Option]:
     return [*rows, Option(path="proxy.internalPort", value=ports["proxy_internal"], reason=pinned)]
 
 
-def _log_options(folder: Path) -> list[Option]:
+def log_options(folder: Path) -> list[Option]:
+    """Rows about Milvus's own log, below the folder."""
     return [
         Option(path="log.level", value="info", reason="the template of 2.2 says `debug`"),
         Option(path="log.stdout", value=False, reason="a stream to a file cannot be rotated while the server runs"),
@@ -134,7 +135,8 @@ def _log_options(folder: Path) -> list[Option]:
     ]
 
 
-def _timing_options(session_ttl_s: int, index_build_parallel: int) -> list[Option]:
+def timing_options(session_ttl_s: int, index_build_parallel: int) -> list[Option]:
+    """Rows about how quickly the death and the return of a role are noticed, and how it stops."""
     forced = "seconds; the template's 1800 lets a shutdown wait half an hour for another node to take over, and there is none"
     return [
         Option(

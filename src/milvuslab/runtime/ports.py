@@ -13,12 +13,13 @@ import psutil
 from milvuslab.machine.polling import poll_until
 from milvuslab.model.errors import ConflictError
 
-__all__ = ["check_ports", "choose_ports", "is_port_open"]
+__all__ = ["BLOCK_PORT_COUNT", "check_ports", "choose_ports", "is_port_open"]
 
 _FIRST, _LAST = 20_000, 32_000
 # Below the ports that systems hand out to outgoing connections (from 32768 on Linux, 49152 on macOS), so that no
 # passing connection sits on a pinned port.
-_BLOCK = 20
+BLOCK_PORT_COUNT = 20
+"""Most ports that are chosen as one run."""
 _RELEASE_TIMEOUT_S = 20.0
 # A killed process is seen listening, by nobody, until the system has taken it apart: 0.1 s at most in 121 stops and
 # kills of Lite on a quiet machine, over 5 s once on a machine with eight times more work than cores.
@@ -35,11 +36,11 @@ def choose_ports(names: Sequence[str], *, taken: Collection[int], seed: int) -> 
     Raises:
         ConflictError: no block of free ports is left.
     """
-    assert len(names) <= _BLOCK, f"a server has at most {_BLOCK} ports: {names}"
-    block_count = (_LAST - _FIRST) // _BLOCK
+    assert len(names) <= BLOCK_PORT_COUNT, f"a server has at most {BLOCK_PORT_COUNT} ports: {names}"
+    block_count = (_LAST - _FIRST) // BLOCK_PORT_COUNT
     for offset in range(block_count):
         # 37 shares no factor with the 600 blocks: neighbouring seeds lie far apart and every block is visited.
-        first = _FIRST + (seed * 37 + offset) % block_count * _BLOCK
+        first = _FIRST + (seed * 37 + offset) % block_count * BLOCK_PORT_COUNT
         ports = dict(zip(names, range(first, first + len(names)), strict=True))
         if not any(port in taken or not _is_free(port) for port in ports.values()):
             return ports

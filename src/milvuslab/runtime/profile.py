@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 import stat
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -22,19 +23,26 @@ from milvuslab.model.server import Endpoint, ServerKind, check_server_name
 from milvuslab.model.settings import Secret
 from milvuslab.runtime.builds import Machine, choose_build, read_machine
 from milvuslab.runtime.options import OptionValue
-from milvuslab.runtime.ports import choose_ports
+from milvuslab.runtime.ports import BLOCK_PORT_COUNT, choose_ports
 
 __all__ = [
     "PORT_NAMES",
+    "IsReady",
     "Profile",
+    "add_cluster",
     "add_lite",
     "add_remote",
     "add_standalone",
+    "change_ports",
     "endpoint_of",
+    "endpoints_of",
     "list_profiles",
     "read_profile",
     "renew_ports",
 ]
+
+IsReady = Callable[[Endpoint, float], None]
+"""Returns once the server at the endpoint answered a search within so many seconds; else raises a ServerError."""
 
 PORT_NAMES: Mapping[ServerKind, tuple[str, ...]] = {
     ServerKind.LITE: ("proxy",),
@@ -52,6 +60,7 @@ PORT_NAMES: Mapping[ServerKind, tuple[str, ...]] = {
         "data_node",
         "index_node",
     ),
+    ServerKind.CLUSTER: (),  # by its instances: `query-node-1/rpc`
     ServerKind.REMOTE: (),
 }
 """What each port of a server is for; clients connect to `proxy`."""
@@ -66,9 +75,9 @@ class Profile:
 
     Attributes:
         name: as `--server` takes it.
-        kind: lite, standalone or remote.
+        kind: lite, standalone, cluster or remote.
         folder: its folder.
-        version: of the build of a standalone; empty for the others.
+        version: of the build of a standalone or a cluster; empty for the others.
         ports: port by purpose, pinned; empty for a remote server.
         uri: address of a remote server; empty for the others.
         ca_pem_path: see `Endpoint`.
@@ -94,6 +103,20 @@ class Profile:
     def record_path(self) -> Path:
         """File that says which process the server is."""
         return self.folder / "process.json"
+
+    @property
+    def instances(self) -> tuple[str, ...]:
+        """Roles of a cluster, one process each: `query-node-1`; empty for the other kinds."""
+        if self.kind is not ServerKind.CLUSTER:
+            return ()
+        return tuple(dict.fromkeys(purpose.split("/")[0] for purpose in self.ports))
+
+    @property
+    def record_paths(self) -> tuple[Path, ...]:
+        """The records of all its processes."""
+        if self.kind is not ServerKind.CLUSTER:
+            return (self.record_path,)
+        return tuple(self.folder / "roles" / name / "process.json" for name in self.instances)
 
     @property
     def token_path(self) -> Path:
@@ -136,6 +159,22 @@ def add_standalone(
     build = choose_build(machine or read_machine(), version=version)
     values = {"version": build.version, "options": dict(options or {})}
     return _add(home_dir, name, kind=ServerKind.STANDALONE, values=values)
+
+
+def add_cluster(home_dir: Path, name: str, *, version: str, port_names: Sequence[str]) -> Profile:
+    """A new profile for a cluster of ours; nothing is fetched or started.
+
+    Args:
+        home_dir: where profiles lie.
+        name: its name.
+        version: of Milvus.
+        port_names: what each port is for, `INSTANCE/PURPOSE`.
+
+    Raises:
+        ConfigError: the name does not do.
+        ConflictError: a server of that name exists, or too few ports are free.
+    """
+    return _add(home_dir, name, kind=ServerKind.CLUSTER, values={"version": version}, port_names=port_names)
 
 
 def add_remote(
@@ -191,9 +230,24 @@ def read_profile(home_dir: Path, name: str) -> Profile:
 def renew_ports(home_dir: Path, profile: Profile) -> Profile:
     """The same profile with other ports, chosen among those free now; the server must be stopped."""
     with _profile_lock(home_dir):
-        renewed = dataclasses.replace(profile, ports=_choose(home_dir, profile.kind))
+        renewed = dataclasses.replace(profile, ports=_choose(home_dir, tuple(profile.ports)))
         _write(renewed)
     return renewed
+
+
+def change_ports(home_dir: Path, profile: Profile, *, add: Sequence[str] = (), drop: Collection[str] = ()) -> Profile:
+    """The profile as it is on disk with ports chosen for the purposes `add` and those of `drop` given back.
+
+    Raises:
+        ConflictError: too few ports are free.
+    """
+    with _profile_lock(home_dir):
+        current = _read(profile.folder / "profile.json")
+        kept = {purpose: port for purpose, port in current.ports.items() if purpose not in drop}
+        wanted = [purpose for purpose in add if purpose not in kept]
+        changed = dataclasses.replace(current, ports={**kept, **_choose(home_dir, wanted)})
+        _write(changed)
+    return changed
 
 
 def endpoint_of(profile: Profile, *, fallback_token: Secret = _NO_TOKEN) -> Endpoint:
@@ -206,9 +260,25 @@ def endpoint_of(profile: Profile, *, fallback_token: Secret = _NO_TOKEN) -> Endp
     Raises:
         ConfigError: others may read the token file, or it is empty.
     """
+    return endpoints_of(profile, fallback_token=fallback_token)[0]
+
+
+def endpoints_of(profile: Profile, *, fallback_token: Secret = _NO_TOKEN) -> tuple[Endpoint, ...]:
+    """Every address of the server: one for each proxy of a cluster, else one.
+
+    Args:
+        profile: the server.
+        fallback_token: see `endpoint_of`.
+
+    Raises:
+        ConfigError: others may read the token file, or it is empty.
+    """
+    if profile.kind is ServerKind.CLUSTER:
+        ports = [port for purpose, port in profile.ports.items() if re.fullmatch(r"proxy-\d+/rpc", purpose)]
+        return tuple(Endpoint(uri=f"http://127.0.0.1:{port}") for port in ports)
     if profile.kind is not ServerKind.REMOTE:
-        return Endpoint(uri=f"http://127.0.0.1:{profile.ports['proxy']}")
-    return Endpoint(
+        return (Endpoint(uri=f"http://127.0.0.1:{profile.ports['proxy']}"),)
+    remote = Endpoint(
         uri=profile.uri,
         token=_read_token(profile.token_path) or fallback_token,
         ca_pem_path=profile.ca_pem_path,
@@ -216,10 +286,17 @@ def endpoint_of(profile: Profile, *, fallback_token: Secret = _NO_TOKEN) -> Endp
         client_pem_path=profile.client_pem_path,
         client_key_path=profile.client_key_path,
     )
+    return (remote,)
 
 
 def _add(
-    home_dir: Path, name: str, *, kind: ServerKind, values: Mapping[str, Any], token: Secret = _NO_TOKEN
+    home_dir: Path,
+    name: str,
+    *,
+    kind: ServerKind,
+    values: Mapping[str, Any],
+    token: Secret = _NO_TOKEN,
+    port_names: Sequence[str] = (),
 ) -> Profile:
     folder = home_dir / "servers" / check_server_name(name)
     with _profile_lock(home_dir):
@@ -227,7 +304,8 @@ def _add(
             raise ConflictError(
                 f"there is a server {name} already", hint=f"choose another name, or: milvuslab server remove {name}"
             )
-        profile = Profile(name=name, kind=kind, folder=folder, ports=_choose(home_dir, kind), **values)
+        ports = _choose(home_dir, port_names or PORT_NAMES[kind])
+        profile = Profile(name=name, kind=kind, folder=folder, ports=ports, **values)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if token:
             write_text(profile.token_path, token.reveal() + "\n")
@@ -235,11 +313,15 @@ def _add(
     return profile
 
 
-def _choose(home_dir: Path, kind: ServerKind) -> dict[str, int]:
+def _choose(home_dir: Path, names: Sequence[str]) -> dict[str, int]:
     taken = {port for profile in list_profiles(home_dir) for port in profile.ports.values()}
     # Users, and several homes of one user, begin at different places: what they choose is in use only later.
     seed = zlib.crc32(f"{os.getuid()} {home_dir.resolve()}".encode())
-    return choose_ports(PORT_NAMES[kind], taken=taken, seed=seed) if PORT_NAMES[kind] else {}
+    chosen: dict[str, int] = {}
+    for begin in range(0, len(names), BLOCK_PORT_COUNT):
+        block = names[begin : begin + BLOCK_PORT_COUNT]
+        chosen |= choose_ports(block, taken={*taken, *chosen.values()}, seed=seed)
+    return chosen
 
 
 def _write(profile: Profile) -> None:

@@ -13,22 +13,30 @@ import functools
 import re
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from milvuslab.machine.polling import poll_until
 from milvuslab.model.errors import ConflictError, ServerError, StartError, TimedOutError, UnsupportedError
 from milvuslab.model.progress import Observer, Progress, silent
-from milvuslab.model.server import Endpoint, ServerKind
+from milvuslab.model.server import ServerKind
 from milvuslab.model.settings import Settings
 from milvuslab.runtime.builds import BUILDS, choose_build, read_machine
 from milvuslab.runtime.cause import guess_cause
+from milvuslab.runtime.cluster import (
+    ClusterStatus,
+    cluster_status,
+    make_kit,
+    open_cluster,
+    start_cluster,
+    stop_cluster,
+)
 from milvuslab.runtime.disk import check_free_space, measure_folder
 from milvuslab.runtime.install import install_build
 from milvuslab.runtime.lite import lite_program, lite_version
 from milvuslab.runtime.ports import check_ports, is_port_open
-from milvuslab.runtime.profile import Profile, endpoint_of
+from milvuslab.runtime.profile import IsReady, Profile, endpoint_of
 from milvuslab.runtime.program import (
     Program,
     RunningProgram,
@@ -42,8 +50,8 @@ from milvuslab.runtime.program import (
 from milvuslab.runtime.standalone import find_logs, standalone_program, write_configuration
 
 __all__ = [
-    "IsReady",
     "ServerStatus",
+    "has_process",
     "read_server_log",
     "remove_server",
     "restart_server",
@@ -51,9 +59,6 @@ __all__ = [
     "start_server",
     "stop_server",
 ]
-
-IsReady = Callable[[Endpoint, float], None]
-"""Returns once the server at the endpoint answered a search within so many seconds; else raises a ServerError."""
 
 _NEEDED_BYTES = {ServerKind.LITE: 50_000_000, ServerKind.STANDALONE: 500_000_000}
 # A fresh standalone writes 212 MB before the first row: etcd 62 MB and RocksMQ 150 MB lay out their files (measured).
@@ -68,14 +73,15 @@ class ServerStatus:
 
     Attributes:
         name: of the profile.
-        kind: lite, standalone or remote.
+        kind: lite, standalone, cluster or remote.
         version: of the build or of Lite; empty for a remote server.
-        state: `running`, `starting`, `unresponsive` or `stopped`; a remote server is never `starting`.
-        uri: where clients connect, without anything secret.
+        state: `running`, `starting`, `unresponsive` or `stopped`; a remote server is never `starting`. A cluster may be
+            `degraded`: it serves, but not by all of its processes.
+        uri: where clients connect, without anything secret; of a cluster a proxy that answers.
         ports: by purpose.
-        pid: of its process, or None.
-        uptime_s: since its process started, or None.
-        rss_bytes: memory its process holds, or None.
+        pid: of its process, or None; a cluster has many.
+        uptime_s: since its (oldest) process started, or None.
+        rss_bytes: memory its processes hold, or None.
         data_size_bytes: what its folder takes on disk, logs included; 0 for a remote server.
         folder: its folder.
     """
@@ -111,6 +117,10 @@ def start_server(
         UnsupportedError: its build or package is not for this machine or not installed.
         UnreachableError: the build has to be fetched and cannot be.
     """
+    if profile.kind is ServerKind.CLUSTER:
+        cluster = open_cluster(profile)
+        kit = make_kit(cluster.spec, settings=settings, observer=observer)
+        return _as_server(profile, start_cluster(cluster, kit=kit, is_ready=is_ready, observer=observer))
     if profile.kind is ServerKind.REMOTE:
         is_ready(endpoint_of(profile, fallback_token=settings.remote_token), settings.call_timeout_s)
         return server_status(profile, settings=settings, is_ready=is_ready)
@@ -137,6 +147,8 @@ def stop_server(profile: Profile, *, settings: Settings, observer: Observer = si
     """
     if profile.kind is ServerKind.REMOTE:
         return StopReport(was_running=False, was_killed=False, duration_s=0.0)
+    if profile.kind is ServerKind.CLUSTER:
+        return stop_cluster(profile, settings=settings, observer=observer)
     observer(Progress(step=f"stop {profile.name}"))
     limits = [build.stop_limit_s for build in BUILDS if build.version == profile.version and build.stop_limit_s]
     return stop_program(profile.record_path, timeout_s=min([settings.stop_timeout_s, *limits]))
@@ -158,6 +170,8 @@ def server_status(profile: Profile, *, settings: Settings, is_ready: IsReady | N
         settings: for `call_timeout_s` and `start_timeout_s`.
         is_ready: asks for a search; None looks at the port only, which is quick but says less.
     """
+    if profile.kind is ServerKind.CLUSTER:
+        return _as_server(profile, cluster_status(open_cluster(profile), settings=settings, is_ready=is_ready))
     running = None if profile.kind is ServerKind.REMOTE else find_program(profile.record_path)
     if profile.kind is not ServerKind.REMOTE and running is None:
         return _describe(profile, state="stopped", running=None)
@@ -177,10 +191,20 @@ def read_server_log(profile: Profile, *, line_count: int = 100) -> tuple[str, ..
     """
     if profile.kind is ServerKind.REMOTE:
         raise UnsupportedError("the log of a remote server", needs="a server of ours", has=f"the address {profile.uri}")
+    if profile.kind is ServerKind.CLUSTER:
+        raise UnsupportedError(
+            "one log of a cluster", needs="the name of a role", has=f"{len(profile.instances)} processes with logs of their own",
+            hint=f"milvuslab cluster logs ROLE {profile.name}; roles: {', '.join(profile.instances)}",
+        )  # fmt: skip
     lines: list[str] = []
     for path in find_logs(profile):
         lines += read_log_tail(path, line_count=line_count)
     return tuple(lines[-line_count:])
+
+
+def has_process(profile: Profile) -> bool:
+    """Whether a process of the server is there, ready or not; a remote one has none here."""
+    return any(find_program(path) is not None for path in profile.record_paths)
 
 
 def remove_server(profile: Profile) -> None:
@@ -189,11 +213,28 @@ def remove_server(profile: Profile) -> None:
     Raises:
         ConflictError: it runs.
     """
-    if find_program(profile.record_path) is not None:
+    if has_process(profile):
         raise ConflictError(f"server {profile.name} is running", hint=f"milvuslab server stop {profile.name}")
     # The profile goes first: a folder without one is no server, so a crash half way leaves nothing half alive.
     (profile.folder / "profile.json").unlink(missing_ok=True)
     shutil.rmtree(profile.folder)
+
+
+def _as_server(profile: Profile, status: ClusterStatus) -> ServerStatus:
+    uptimes = [role.uptime_s for role in status.roles if role.uptime_s is not None]
+    return ServerStatus(
+        name=status.name,
+        kind=profile.kind,
+        version=status.version,
+        state=status.state,
+        uri=(status.answering or status.uris)[0],
+        ports=profile.ports,
+        pid=None,
+        uptime_s=max(uptimes, default=None),
+        rss_bytes=status.rss_bytes or None,
+        data_size_bytes=status.data_size_bytes,
+        folder=status.folder,
+    )
 
 
 def _prepare(profile: Profile, *, settings: Settings, observer: Observer) -> Program:

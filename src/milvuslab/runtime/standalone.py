@@ -21,7 +21,7 @@ from milvuslab.runtime.options import Option, etcd_options, milvus_options
 from milvuslab.runtime.profile import Profile
 from milvuslab.runtime.program import Program
 
-__all__ = ["find_logs", "standalone_program", "write_configuration"]
+__all__ = ["find_logs", "glog_conf", "lay_over", "read_template", "standalone_program", "write_configuration"]
 
 _PLACEHOLDER = re.compile(r"\{\{[^:}]*:?([^}]*)\}\}")  # {{ name(type): default }}
 _LOG_PATTERNS = ("standalone-*.log", "*.log.INFO.*", "*.log.WARNING.*", "*.log.ERROR.*")
@@ -41,13 +41,13 @@ def write_configuration(profile: Profile, *, install: Install, session_ttl_s: in
         index_build_parallel=index_build_parallel,
     )
     own = [Option(path=path, value=value, reason="the profile says so") for path, value in profile.options.items()]
-    config = _read_template(install.template_path)
+    config = read_template(install.template_path)
     for row in (*rows, *own):
-        _lay_over(config, row)
+        lay_over(config, row)
     write_text(folder / "config" / "milvus.yaml", _HEADING + yaml.safe_dump(config))
     etcd = {row.path: row.value for row in etcd_options(ports=profile.ports, folder=folder)}
     write_text(folder / "config" / "etcd.yaml", _HEADING + yaml.safe_dump(etcd))
-    write_text(folder / "config" / "glog.conf", _glog_conf(folder))
+    write_text(folder / "config" / "glog.conf", glog_conf(folder))
     _remove_old_logs(folder)
 
 
@@ -80,7 +80,12 @@ def find_logs(profile: Profile) -> list[Path]:
     return [path for path in (folder / "program.log", *own[-1:]) if path.is_file()]
 
 
-def _read_template(path: Path) -> dict[str, Any]:
+def read_template(path: Path) -> dict[str, Any]:
+    """The configuration that came with a build, with the defaults of its placeholders.
+
+    Raises:
+        ConfigError: it is damaged.
+    """
     text = _PLACEHOLDER.sub(lambda match: match.group(1).strip(), path.read_text(encoding="utf-8"))
     try:
         config = yaml.safe_load(text)
@@ -99,7 +104,8 @@ def _without_none(values: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _lay_over(config: dict[str, Any], row: Option) -> None:
+def lay_over(config: dict[str, Any], row: Option) -> None:
+    """Sets the row's value in the configuration, sections made as needed."""
     *parents, last = row.path.split(".")
     level = config
     for key in parents:
@@ -111,7 +117,8 @@ def _lay_over(config: dict[str, Any], row: Option) -> None:
     level[last] = [row.value] if isinstance(level.get(last), list) else row.value
 
 
-def _glog_conf(folder: Path) -> str:
+def glog_conf(folder: Path) -> str:
+    """What the C++ part of Milvus logs, and where: below the folder."""
     flags: Sequence[str] = (
         "--logtostdout=false",
         "--logtostderr=false",
