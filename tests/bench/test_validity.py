@@ -116,6 +116,7 @@ OTHER = np.where(np.arange(len(IDS))[:, None] == 5, IDS + 1_000, IDS)
     [
         pytest.param([IDS, IDS], 0.8, [(2.0, 2.1), (2.05, 2.0)], "refused", id="nothing moves"),
         pytest.param([IDS, SHUFFLED], 0.8, [(2.0, 2.1), (2.05, 2.0)], "refused", id="only ties swap places"),
+        pytest.param([IDS, IDS[:150]], 0.8, [(2.0, 2.1), (2.05, 2.0)], "refused", id="fewer queries were reached"),
         pytest.param([IDS, OTHER], 0.8, [(2.0, 2.1), (2.05, 2.0)], None, id="one answer differs"),
         pytest.param([IDS, IDS], 0.8, [(2.0, 2.1), (3.0, 3.2)], None, id="latency moves"),
         pytest.param([IDS, IDS], 1.0, [(2.0, 2.1), (2.05, 2.0)], "marked", id="full recall cannot tell"),

@@ -106,7 +106,7 @@ class LoadCase:
 
     mode: str = key("open", "how requests arrive", choices=("open", "closed", "slo"))
     rate_per_s: tuple[float, ...] = key(
-        (50.0,), "requests a second of an open loop; each is measured", low=0.01, high=1e6
+        (50.0,), "requests a second of an open loop, each is measured; of mode slo the first tried", low=0.01, high=1e6
     )
     schedule: str = key("constant", "of an open loop", choices=("constant", "poisson"))
     in_flight: tuple[int, ...] = key((1,), "requests in flight of a closed loop; each is measured", low=1, high=1_024)

@@ -18,7 +18,7 @@ from milvuslab.model.errors import CheckFailedError, ConflictError, UsageError
 
 __all__ = ["Change", "Comparison", "check_comparison", "compare_repeats", "compare_runs"]
 
-Judgement = Literal["worse", "perhaps worse", "same", "better"]
+_Judgement = Literal["worse", "perhaps worse", "same", "better"]
 _RECALL_NAMES = ("recall", "recall_by_distance")
 
 
@@ -44,7 +44,7 @@ class Change:
     ratio: float
     low: float
     high: float
-    judgement: Judgement
+    judgement: _Judgement
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,7 +208,7 @@ def _compare_setting(label: str, a: Sequence[Any], b: Sequence[Any], *, toleranc
     return found
 
 
-def _judge(interval: RatioInterval, gated: Gated, tolerance_ratio: float) -> Judgement:
+def _judge(interval: RatioInterval, gated: Gated, tolerance_ratio: float) -> _Judgement:
     """By where the interval lies beside the tolerance, turned so that larger is worse."""
     low, high = interval.low, interval.high
     if gated.larger_is_better:
@@ -229,7 +229,7 @@ def _compare_recall(
         one, other = a[name], b[name]
         if one is None or other is None or one <= 0:
             continue
-        judgement: Judgement = "worse" if other < one - tolerance else "better" if other > one + tolerance else "same"
+        judgement: _Judgement = "worse" if other < one - tolerance else "better" if other > one + tolerance else "same"
         ratio = other / one
         found.append(
             Change(setting=label, name=name, a=one, b=other, ratio=ratio, low=ratio, high=ratio, judgement=judgement)

@@ -207,14 +207,14 @@ class _Work:
         load = self.run.case.load
         found = find_highest_rate(
             prepared, latency_ms_p99_below=load.latency_ms_p99_below, duration_s=load.duration_s,
-            timeout_s=load.timeout_s, warm_up_count=0, observer=observe,
+            low_per_s=load.rate_per_s[0], timeout_s=load.timeout_s, warm_up_count=0, observer=observe,
         )  # fmt: skip
         if found.rate_per_s is None:
             lowest = min(point.value for point in found.points)
             raise CheckFailedError(
                 f"limit not met: P99 is not below {load.latency_ms_p99_below:g} ms even at {lowest:g} requests a second",
                 findings=[f"{point.value:g}/s: P99 {point.metrics['latency_ms_p99']} ms" for point in found.points],
-                hint="raise load.latency_ms_p99_below, or measure a smaller index",
+                hint="raise load.latency_ms_p99_below, or begin lower: load.rate_per_s",
             )
         return next(point.record for point in reversed(found.points) if point.value == found.rate_per_s)
 

@@ -19,7 +19,7 @@ from typing import Any
 from milvuslab.bench.server_metrics import MetricSample, fetch_metrics, metric_changes
 from milvuslab.model.errors import UnreachableError
 
-__all__ = ["MemoryReport", "PhaseUsage", "ProcessSample", "ServerWatch", "read_memory", "read_processes"]
+__all__ = ["MemoryReport", "ProcessSample", "ServerWatch", "UsageReport", "read_memory", "read_processes"]
 
 _INTERVAL_S = 0.25
 _SCRAPE_EVERY = 8
@@ -59,7 +59,7 @@ class MemoryReport:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class PhaseUsage:
+class UsageReport:
     """What one phase cost the server.
 
     Attributes:
@@ -112,7 +112,7 @@ class ServerWatch:
         self._thread: threading.Thread | None = None
         self.samples: list[ProcessSample] = []
         self.metric_samples: list[MetricSample] = []
-        self.phases: list[PhaseUsage] = []
+        self.phases: list[UsageReport] = []
         self.absence = reason or _absence(pids, proc_dir)
 
     @property
@@ -145,7 +145,7 @@ class ServerWatch:
         if before is None or after is None:
             return
         self.phases.append(
-            PhaseUsage(
+            UsageReport(
                 phase=name,
                 begun_ns=before.at_ns,
                 wall_s=(after.at_ns - before.at_ns) / 1e9,
