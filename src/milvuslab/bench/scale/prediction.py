@@ -8,6 +8,7 @@ gives the time left.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 from milvuslab.bench.scale.case import ScaleCase
@@ -40,12 +41,14 @@ class Costs:
         import_bytes: memory of a bulk load, whatever the size of its file.
         loaded_bytes_per_row: memory of a searchable row besides its vector or code.
         disk_base_bytes: a server without rows: metadata, log of writes, its logs.
-        disk_bytes_per_row: a row on disk besides its vector and its code: key, row number, time.
+        disk_bytes_per_row: a row on disk besides its vector and its index: key, row number, time.
+        stored_ratio: bytes on disk of a byte of vector, which the server compresses.
+        index_ratios: the same of a byte in the index, by its type.
         client_bytes: memory of this process.
     """
 
     generate_s_per_value: float = 1.0e-8
-    compare_s_per_product: float = 4.0e-11
+    compare_s_per_product: float = 5.0e-11
     load_s_per_part: float = 1.5
     load_s_per_row: float = 1.0e-6
     load_s_per_byte: float = 1.65e-8
@@ -61,10 +64,12 @@ class Costs:
     server_base_bytes: float = 220e6
     build_bytes_per_byte: float = 2.4
     import_bytes: float = 750e6
-    loaded_bytes_per_row: float = 40.0
-    disk_base_bytes: float = 330e6
-    disk_bytes_per_row: float = 20.0
-    client_bytes: float = 500e6
+    loaded_bytes_per_row: float = 80.0
+    disk_base_bytes: float = 350e6
+    disk_bytes_per_row: float = 24.0
+    stored_ratio: float = 0.86
+    index_ratios: Mapping[str, float] = dataclasses.field(default_factory=lambda: {"IVF_FLAT": 0.73, "IVF_SQ8": 0.92})
+    client_bytes: float = 290e6
 
 
 COSTS = Costs()
@@ -79,7 +84,7 @@ class Prediction:
         loaded_memory_bytes: its memory once the collection can be searched.
         client_memory_bytes: this process's highest.
         disk_bytes: what stays on disk.
-        disk_peak_bytes: the most at any time: besides, one staged part.
+        disk_peak_bytes: the most at any time: the indexes come when the last staged part is gone.
         generate_s: making rows, staging them and finding the exact answers.
         bulk_load_s: the server reading them.
         index_s: building the indexes.
@@ -131,13 +136,14 @@ def predict(case: ScaleCase, *, costs: Costs = COSTS) -> Prediction:
     code_bytes = float(rows) * case.code_bytes
     loaded_bytes = costs.server_base_bytes + code_bytes + rows * costs.loaded_bytes_per_row
     build_bytes = costs.server_base_bytes + costs.build_bytes_per_byte * part_bytes * builds
-    disk_bytes = costs.disk_base_bytes + vector_bytes + code_bytes + rows * costs.disk_bytes_per_row
+    stored_bytes = costs.disk_base_bytes + costs.stored_ratio * vector_bytes + rows * costs.disk_bytes_per_row
+    disk_bytes = stored_bytes + costs.index_ratios[case.index_type] * code_bytes
     return Prediction(
         server_memory_bytes=int(max(loaded_bytes, build_bytes, costs.server_base_bytes + costs.import_bytes)),
         loaded_memory_bytes=int(loaded_bytes),
         client_memory_bytes=int(costs.client_bytes),
         disk_bytes=int(disk_bytes),
-        disk_peak_bytes=int(disk_bytes + part_bytes),
+        disk_peak_bytes=int(max(disk_bytes, stored_bytes + part_bytes)),
         generate_s=(costs.generate_s_per_value + costs.compare_s_per_product * case.query_count) * rows * dim / speed,
         bulk_load_s=costs.load_s_per_part * parts
         + costs.load_s_per_row * rows

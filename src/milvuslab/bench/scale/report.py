@@ -65,7 +65,7 @@ def compute_scale_metrics(outcome: ScaleOutcome) -> dict[str, float | None]:
         "loaded_memory_bytes": outcome.loaded_memory_bytes,
         "client_memory_bytes": state.client_memory_bytes,
         "disk_bytes": outcome.disk_bytes,
-        "disk_peak_bytes": state.disk_peak_bytes or None,
+        "disk_peak_bytes": max(state.disk_peak_bytes, outcome.disk_bytes),
     }
     return {name: found[name] for name in SCALE_METRICS}
 
