@@ -37,8 +37,9 @@ def main() -> None:
         curve = read_curve(name)
         for target in TARGETS:
             case = f"{name} {target}"
-            raw[case] = [try_once(curve, target=target, seed=seed) for seed in range(options.trials)]
-            metrics[case] = compute_metrics(curve, raw[case], target=target)
+            trials = [try_once(curve, target=target, seed=seed) for seed in range(options.trials)]
+            raw[case] = {name: " ".join(str(trial[name]) for trial in trials) for name in trials[0]}
+            metrics[case] = compute_metrics(curve, trials, target=target)
             print(case, metrics[case])
     manifest = collect_manifest(
         packages=["numpy"], extra={"curves": {name: read_curve(name).about for name in CURVE_NAMES}}
@@ -80,7 +81,9 @@ def compute_metrics(curve: Curve, trials: list[dict[str, Any]], *, target: float
         "latency_ratio": round(float(np.mean(curve.median_ms[chosen])) / best_ms, 3) if chosen and best_ms else None,
         "search_count_mean": round(float(np.mean(asked))) if asked else None,
         "search_count_max": max(asked) if asked else None,
-        "bisection_miss_ratio": float(np.mean([not reaches[trial["bisection_rung"]] for trial in trials])),
+        "bisection_miss_ratio": float(np.mean([not reaches[trial["bisection_rung"]] for trial in trials]))
+        if best_ms
+        else None,
     }
 
 

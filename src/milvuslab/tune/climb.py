@@ -191,8 +191,8 @@ class _Climber:
         plan = [start]
         while plan[-1] > 0:
             half = margins[plan[-1]] / 2
-            fitting = np.flatnonzero(margins[: plan[-1]] >= half) if half > 0 else []
-            plan.append(int(fitting[0]) if len(fitting) else plan[-1] - 1)
+            fitting = [rung for rung in range(plan[-1]) if margins[rung] >= half > 0]
+            plan.append(fitting[0] if fitting else plan[-1] - 1)
         return plan
 
     def report(self) -> tuple[RungRecall, ...]:

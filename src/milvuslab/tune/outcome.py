@@ -158,7 +158,7 @@ class Budget:
         """By what the memory breaks the budget, one sentence; empty when it does not."""
         if self.memory_bytes is None or memory_bytes is None or memory_bytes <= self.memory_bytes:
             return ""
-        return f"takes {memory_bytes / 1e6:,.0f} MB, the budget is {self.memory_bytes / 1e6:,.0f} MB"
+        return f"takes {memory_bytes / 1e6:,.3g} MB, the budget is {self.memory_bytes / 1e6:,.3g} MB"
 
     def excess_time(self, latency: Latency) -> str:
         """By what the speed breaks the budget, one sentence; empty when it does not."""
