@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["comparison_lines", "register"]
 
-_QUERY_COUNT = 4_000
-"""Queries that show a recall of 0.95 with confidence beside near misses (`tune/climb.py`)."""
-
 
 def register(app: typer.Typer) -> None:
     """Adds the command to its noun."""
@@ -146,10 +143,11 @@ def _names(text: str) -> tuple[str, ...]:
 
 def _vectors(*, data: str, rows: int, dim: int) -> VectorSet:
     from milvuslab.data.vectors import make_clustered, open_vectors
+    from milvuslab.tune.comparison import QUERY_COUNT
 
     if data:
-        return open_vectors(data, query_count=_QUERY_COUNT)
-    return make_clustered(row_count=rows, dim=dim, query_count=_QUERY_COUNT)
+        return open_vectors(data, query_count=QUERY_COUNT)
+    return make_clustered(row_count=rows, dim=dim, query_count=QUERY_COUNT)
 
 
 def _metric(name: str, vectors: VectorSet) -> Metric:

@@ -3,13 +3,14 @@
 `compare_indexes` measures, `read_comparison` reads a folder of it, finished or not, `write_report` makes the page.
 """
 
-from milvuslab.tune.comparison.measuring import CompareTask, compare_indexes
+from milvuslab.tune.comparison.measuring import QUERY_COUNT, CompareTask, compare_indexes
 from milvuslab.tune.comparison.one_type import Budget
 from milvuslab.tune.comparison.report import write_report
 from milvuslab.tune.comparison.store import list_comparisons, read_comparison
 from milvuslab.tune.comparison.values import Comparison, CurvePoint, IndexResult, PlannedIndex, find_front
 
 __all__ = [
+    "QUERY_COUNT",
     "Budget",
     "CompareTask",
     "Comparison",

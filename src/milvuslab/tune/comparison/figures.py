@@ -89,7 +89,12 @@ def _curve(shown: Sequence[IndexResult], looks: Mapping[str, Any], knob: str, *,
         if not points or _knob_of(one) != knob:
             continue
         x, color = [point.params[knob] for point in points], looks[one.label]["color"]
-        common: dict[str, Any] = {"type": "scatter", "x": x, "legendgroup": one.label, "line": {"color": color, "width": 2}}
+        common: dict[str, Any] = {
+            "type": "scatter",
+            "x": x,
+            "legendgroup": one.label,
+            "line": {"color": color, "width": 2},
+        }
         traces.append(
             {**common, "mode": "lines+markers", "name": one.label, "y": [point.recall for point in points],
              "marker": {"color": color, "size": [12 if point.is_chosen else 6 for point in points]},
@@ -101,7 +106,16 @@ def _curve(shown: Sequence[IndexResult], looks: Mapping[str, Any], knob: str, *,
              "hovertemplate": f"{one.label}<br>{knob}=%{{x}}<br>%{{y:,.0f}}<extra></extra>"}
         )  # fmt: skip
     layout = _layout(knob, "axis_recall", x_type="log")
-    layout["yaxis2"] = {"title": {"text": "axis_qps"}, "overlaying": "y", "side": "right", "showgrid": False}
+    layout["margin"] = {**layout["margin"], "r": 76}
+    layout["yaxis2"] = {
+        "title": {"text": "axis_qps", "standoff": 12},
+        "overlaying": "y",
+        "side": "right",
+        "showgrid": False,
+        "automargin": True,
+        "rangemode": "tozero",
+        "nticks": 5,
+    }
     layout["shapes"] = [_target_line(target, is_vertical=False)]
     return {"data": traces, "layout": layout}
 
@@ -115,7 +129,7 @@ def _layout(x_title: str, y_title: str, *, x_type: str = "-", y_type: str = "-")
         "margin": {"l": 60, "r": 30, "t": 16, "b": 48},
         "xaxis": {**axis, "title": {"text": x_title}, "type": x_type},
         "yaxis": {**axis, "title": {"text": y_title}, "type": y_type},
-        "legend": {"orientation": "h", "y": -0.25},
+        "legend": {"orientation": "h", "y": -0.3, "yanchor": "top"},
         "hoverlabel": {"font": {"family": "system-ui, sans-serif"}},
     }
 

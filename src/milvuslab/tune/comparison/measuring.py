@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from milvuslab.data.truth import Truth
     from milvuslab.data.vectors import VectorSet
 
-__all__ = ["CompareTask", "compare_indexes", "plan_types"]
+__all__ = ["QUERY_COUNT", "CompareTask", "compare_indexes", "plan_types"]
 
-QUERIES_WANTED = 4_000
+QUERY_COUNT = 4_000
 """Queries of a data set that let a recall of 0.95 be shown beside near misses; see `tune/climb.py`."""
 
 

@@ -111,13 +111,17 @@ class TypeBench:
             limit=self._task.k, types=[about["index_type"]], field_name=VECTOR_FIELD,
             builds_per_type=self._task.budget.builds_per_type,
         )  # fmt: skip
-        search_count = 0
+        search_count = short_bytes = 0
         for candidate in candidates:
+            # What did not reach the target will not reach it with less: fewer codes, fewer links.
+            if (candidate.memory_bytes or 0) < short_bytes:
+                continue
             built = self._build(candidate)
             climb = self._climb(candidate)
             search_count += climb.search_count if climb else 0
             if climb is None or climb.chosen is not None:
                 break
+            short_bytes = candidate.memory_bytes or 0
         return self._report(about, built, climb, search_count=search_count, records_dir=records_dir)
 
     def _build(self, candidate: Candidate) -> _Built:

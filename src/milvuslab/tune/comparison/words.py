@@ -103,11 +103,11 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "gap_loops": (
         (
             "Latency under a fixed rate: both loops here wait for answers, so a stalled server looks better than it is. "
-            "`milvuslab bench run` sends by a schedule."
+            "milvuslab bench run sends by a schedule."
         ),
         (
             "고정 속도에서의 지연 시간: 여기서는 응답을 기다렸다가 다음 검색을 보내므로 멈칫하는 서버가 실제보다 좋아 보입니다. "
-            "`milvuslab bench run`은 일정에 따라 보냅니다."
+            "milvuslab bench run은 일정에 따라 보냅니다."
         ),
     ),
     "gap_writes": (
