@@ -57,6 +57,13 @@ def test_another_question_is_refused_by_what_differs(store, tmp_path):
         other.open(MANIFEST)
 
 
+def test_another_choice_of_types_is_refused(tmp_path):
+    for types in (["HNSW"], ["HNSW"]):
+        ComparisonStore(folder=tmp_path, question=QUESTION, asked={"types": types}).open(MANIFEST)
+    with pytest.raises(ConflictError, match="other types"):
+        ComparisonStore(folder=tmp_path, question=QUESTION, asked={"types": []}).open(MANIFEST)
+
+
 def test_time_is_added_up_also_of_work_that_broke(store, tmp_path):
     with store.timed():
         pass

@@ -70,6 +70,11 @@ class CompareTask:
         return "BINARY_VECTOR" if self.vectors.is_binary else "FLOAT_VECTOR"
 
     @property
+    def asked(self) -> dict[str, Any]:
+        """What else has to be the same when a folder is taken up again."""
+        return {"types": list(self.types), "is_everywhere": self.is_everywhere}
+
+    @property
     def question(self) -> dict[str, Any]:
         """What a kept result depends on, by the names of `Comparison`."""
         return {
@@ -99,8 +104,8 @@ def compare_indexes(
     Args:
         task: data, target, types.
         sources: servers in the order in which types are looked for.
-        folder: takes results as they come; a finished type is not measured again, a finished comparison starts no
-            server.
+        folder: takes results as they come; a finished type is not measured again, one that failed is, and a server
+            that has nothing left to do is not started.
         cache_dir: where true neighbours are kept.
         is_kept: whether collections stay on the servers.
         observer: told of each step; may raise to stop, and what is finished stays.
@@ -113,22 +118,21 @@ def compare_indexes(
     """
     from milvuslab.data.truth import find_truth
 
-    store = ComparisonStore(folder=folder, question=task.question)
-    if store.open(collect_manifest(packages=MEASURING_PACKAGES, extra={"servers": {}})).is_complete:
-        return read_comparison(folder)
-    with store.timed():
-        truth = find_truth(
-            task.vectors, metric=task.metric, k=max(task.k, min(100, task.vectors.row_count)), cache_dir=cache_dir,
-            observer=observer,
-        )  # fmt: skip
+    store = ComparisonStore(folder=folder, question=task.question, asked=task.asked)
+    store.open(collect_manifest(packages=MEASURING_PACKAGES, extra={"servers": {}}))
+    truth: Truth | None = None
     taken: set[str] = set()
     for source in sources:
         planned = store.planned_of(source.name)
         if planned is None or any(store.find(one) is None for one in planned):
-            with store.timed(), source.open() as server:
-                planned = plan_types(task, server, name=source.name, taken=taken)
-                store.plan(planned, server=source.name, about=describe_server(server.gateway))
-                _measure_server(task, server, planned, truth, store=store, is_kept=is_kept, observer=observer)
+            with store.timed():
+                truth = truth or find_truth(
+                    task.vectors, metric=task.metric, k=task.k, cache_dir=cache_dir, observer=observer
+                )
+                with source.open() as server:
+                    planned = plan_types(task, server, name=source.name, taken=taken)
+                    store.plan(planned, server=source.name, about=describe_server(server.gateway))
+                    _measure_server(task, server, planned, truth, store=store, is_kept=is_kept, observer=observer)
         taken |= {one.index_type for one in planned}
     if not taken:
         raise UnsupportedError(

@@ -152,7 +152,7 @@ class TypeBench:
                     step=f"tune {candidate.label}", done_count=asked, total_count=budget.search_limit, unit="searches"
                 )
             )
-            return self._recall(candidate.ladder[rung], rows)
+            return self._recall(candidate, candidate.ladder[rung], rows)
 
         return climb_ladder(
             ask,
@@ -204,14 +204,14 @@ class TypeBench:
             self._observer(
                 Progress(step=f"measure {candidate.label}", done_count=number, total_count=len(places), unit="settings")
             )
-            points.append(self._point(ladder[place], climb, place, chosen=chosen, records_dir=records_dir))
+            points.append(self._point(candidate, climb, place, chosen=chosen, records_dir=records_dir))
         return tuple(points)
 
     def _point(
-        self, params: Mapping[str, Any], climb: Climb | None, place: int, *, chosen: int | None, records_dir: Path
+        self, candidate: Candidate, climb: Climb | None, place: int, *, chosen: int | None, records_dir: Path
     ) -> CurvePoint:
-        budget, is_chosen = self._task.budget, place == chosen
-        recall, query_count = self._recall_of_point(params, climb, place)
+        budget, is_chosen, params = self._task.budget, place == chosen, candidate.ladder[place]
+        recall, query_count = self._recall_of_point(candidate, climb, place)
         singles, loads = [], []
         for repeat in range(budget.repeat_count if is_chosen else 1):
             single = self._run(params, in_flight=1, duration_s=budget.single_s, request_count=budget.single_count)
@@ -234,16 +234,18 @@ class TypeBench:
             is_chosen=is_chosen,
         )
 
-    def _recall_of_point(self, params: Mapping[str, Any], climb: Climb | None, place: int) -> tuple[float, int]:
+    def _recall_of_point(self, candidate: Candidate, climb: Climb | None, place: int) -> tuple[float, int]:
         """Mean recall and of how many queries: from the tuning where that asked at least as many."""
         count = min(self._task.budget.curve_query_count, len(self._task.vectors.queries))
         for rung in climb.rungs if climb else ():
             if rung.rung == place and rung.query_count >= count:
                 return rung.recall, rung.query_count
-        return float(self._recall(params, np.arange(count, dtype=np.int64)).mean()), count
+        return float(self._recall(candidate, candidate.ladder[place], np.arange(count, dtype=np.int64)).mean()), count
 
-    def _recall(self, params: Mapping[str, Any], rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-        params = check_search_params(self._index_type, params, limit=self._task.k)
+    def _recall(
+        self, candidate: Candidate, params: Mapping[str, Any], rows: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.float64]:
+        params = check_search_params(candidate.build.index_type, params, limit=self._task.k)
         parts = np.array_split(rows, -(-len(rows) // _BATCH_ROWS))
         found = [
             self._gateway.search(
@@ -265,10 +267,6 @@ class TypeBench:
             prepared, in_flight=in_flight, duration_s=duration_s, request_count=request_count, timeout_s=_TIMEOUT_S,
             warm_up_count=20,
         )  # fmt: skip
-
-    @property
-    def _index_type(self) -> str:
-        return self._gateway.indexes.describe(self._collection, VECTOR_FIELD).spec.index_type
 
     def _grown_bytes(self) -> int | None:
         """What the server's own memory, without files that it maps, grew by from the release to the last search."""

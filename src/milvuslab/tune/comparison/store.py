@@ -67,11 +67,13 @@ class ComparisonStore:
     Args:
         folder: made when it is not there.
         question: everything that a result depends on, as `Comparison` names it: data, metric, k, target, ...
+        asked: which results are wanted: types, and where.
     """
 
-    def __init__(self, *, folder: Path, question: Mapping[str, Any]) -> None:
+    def __init__(self, *, folder: Path, question: Mapping[str, Any], asked: Mapping[str, Any] | None = None) -> None:
         self._folder = folder
         self._question = dict(question)
+        self._asked = dict(asked or {})
 
     def open(self, manifest: Mapping[str, Any]) -> Comparison:
         """Begins, or takes up what is there.
@@ -81,14 +83,22 @@ class ComparisonStore:
         """
         kept = _read(self._folder / _HEAD)
         if kept is None:
-            begin = {"question": self._question, "planned": {}, "is_complete": False, "wall_s": 0.0}
+            begin = {
+                "question": self._question,
+                "asked": self._asked,
+                "planned": {},
+                "is_complete": False,
+                "wall_s": 0.0,
+            }
             self._write({**begin, "manifest": dict(manifest)})
-        elif kept["question"] != self._question:
-            changed = sorted(name for name, value in self._question.items() if kept["question"].get(name) != value)
-            raise ConflictError(
-                f"{self._folder} holds a comparison with other {', '.join(changed)}",
-                hint="give another --folder, or the same options as before",
-            )
+        else:
+            wanted, found = {**self._question, **self._asked}, {**kept["question"], **kept["asked"]}
+            changed = sorted(name for name, value in wanted.items() if found.get(name) != value)
+            if changed:
+                raise ConflictError(
+                    f"{self._folder} holds a comparison with other {', '.join(changed)}",
+                    hint="give another --folder, or the same options as before",
+                )
         return read_comparison(self._folder)
 
     def planned_of(self, server: str) -> tuple[PlannedIndex, ...] | None:
