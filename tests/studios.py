@@ -5,18 +5,23 @@ import dataclasses
 import os
 import queue
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import httpx
 import pytest
 
+from milvuslab.journal.job import Job
+from milvuslab.machine import write_record
 from milvuslab.model.errors import UnsupportedError
 from milvuslab.ops.servers import start, stop
 from milvuslab.ops.workspace import open_workspace
+from milvuslab.studio.lab.order import job_id_of
 from tests.servers import KEPT_NAMES
 
 ENGLISH = {
@@ -152,6 +157,18 @@ def fill(running):
                 }  # fmt: skip
                 answer = client.post("/api/v1/text/documents", json=body, params={"wait": title == list(texts)[-1]})
                 assert answer.status_code == 201, answer.text
+
+
+def keep_comparison(home_dir, comparison_id="20250102-030405-ab12"):
+    """A comparison that really ran on Lite (3,000 x 16: FLAT, HNSW, IVF_FLAT), laid where a studio finds it."""
+    folder = Path(home_dir) / "comparisons" / comparison_id
+    shutil.copytree(Path(__file__).parent / "studio" / "cases" / "comparison", folder)
+    write_record(
+        Path(home_dir) / "jobs" / f"{job_id_of(comparison_id)}.json",
+        Job(job_id=job_id_of(comparison_id), title="3,000 x 16", state="done").as_dict(),
+        version=1,
+    )
+    return folder
 
 
 def _wait_for_url(lines, log):

@@ -1,35 +1,17 @@
 """The studio in a real browser, on a real Milvus: what a person sees and does."""
 
-import re
-import shutil
-
 import pytest
 
 from milvuslab.ops.servers import start, stop
+from tests.e2e.tabs import expect_text, open_browser, open_tab
 from tests.studios import make_workspace, run_studio, wait_until_ready
 
 pytestmark = pytest.mark.needs("chromium")
 
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
 
 @pytest.fixture(scope="module")
 def browser():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))))
-        opened = playwright.chromium.launch(executable_path=program, args=FLAGS)
-        yield opened
-        opened.close()
+    yield from open_browser()
 
 
 @pytest.fixture
@@ -43,26 +25,6 @@ def korean_tab(browser, studio):
     yield from open_tab(browser, studio, locale="ko-KR")
 
 
-def open_tab(browser, studio, *, locale, allowed=()):
-    context = browser.new_context(base_url=studio.url, locale=locale, viewport={"width": 1280, "height": 900})
-    page = context.new_page()
-    page.set_default_timeout(20_000)
-    outside, complaints = [], []
-    page.on("request", lambda request: outside.append(request.url) if not is_own(request.url, studio.url) else None)
-    page.on(
-        "console", lambda message: complaints.append(message.text) if message.type in ("error", "warning") else None
-    )
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    yield page
-    context.close()
-    assert outside == []
-    assert [text for text in complaints if not any(re.search(pattern, text) for pattern in allowed)] == []
-
-
-def is_own(url, own):
-    return url.startswith((own + "/", own.replace("http", "ws") + "/", "data:", "blob:")) or url == own
-
-
 def ask(page, question):
     page.get_by_role("searchbox").fill(question)
     page.get_by_role("searchbox").press("Enter")
@@ -70,12 +32,6 @@ def ask(page, question):
 
 def first_title(page):
     return page.locator(".hit h3").first
-
-
-def expect_text(locator, text):
-    from playwright.sync_api import expect
-
-    expect(locator).to_contain_text(text, timeout=20_000)
 
 
 def test_a_question_in_english_is_answered_with_its_words_marked(tab):

@@ -14,6 +14,7 @@ from milvuslab.apps.text.shelf import DEFAULT_COLLECTIONS
 from milvuslab.embed.catalog import open_encoder
 from milvuslab.journal.job import Job, list_jobs
 from milvuslab.model.errors import MilvusLabError
+from milvuslab.studio.lab.desk import LabDesk
 from milvuslab.studio.metrics import StudioMetrics
 from milvuslab.studio.text_desk import TextDesk
 from milvuslab.studio.watch.encoders import EncoderWatch
@@ -89,6 +90,7 @@ class Studio:
         servers: watched.
         encoders: opened in the background.
         jobs: long work.
+        lab: comparisons of index types.
         metrics: counted.
     """
 
@@ -99,12 +101,14 @@ class Studio:
         servers: ServerWatch,
         encoders: EncoderWatch,
         jobs: JobShelf,
+        lab: LabDesk,
         metrics: StudioMetrics,
     ) -> None:
         self.settings = settings
         self.servers = servers
         self.encoders = encoders
         self.jobs = jobs
+        self.lab = lab
         self.metrics = metrics
         self.titles = TitleMemory()
         self.desk = TextDesk(
@@ -120,6 +124,7 @@ class Studio:
     def stop(self) -> None:
         """Ends what runs in the background."""
         self.desk.close()
+        self.lab.close()
         self.servers.stop()
 
 
@@ -132,5 +137,6 @@ def open_studio(workspace: Workspace) -> Studio:
         servers=ServerWatch(WorkspaceSource(workspace), metrics=metrics),
         encoders=EncoderWatch(lambda name, observer: open_encoder(name, settings=settings, observer=observer)),
         jobs=JobShelf(lambda: list_jobs(Path(settings.home_dir) / "jobs")),
+        lab=LabDesk(settings=settings, child_environment=workspace.child_environment(), working_dir=workspace.folder),
         metrics=metrics,
     )

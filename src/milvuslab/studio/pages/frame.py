@@ -37,10 +37,15 @@ def render_header(words: Words, *, active: str, path: str) -> Html:
 
     Args:
         words: of the page's language.
-        active: `home`, `text` or `api`.
+        active: `home`, `text`, `lab` or `api`.
         path: of the page with its query, to come back to after a change of language.
     """
-    pages = (("home", "/", "nav.home"), ("text", "/text", "nav.text"), ("api", "/api-reference", "nav.api"))
+    pages = (
+        ("home", "/", "nav.home"),
+        ("text", "/text", "nav.text"),
+        ("lab", "/index-lab", "nav.lab"),
+        ("api", "/api-reference", "nav.api"),
+    )
     links = [
         tag("a", words(key), href=href, aria_current="page" if name == active else None) for name, href, key in pages
     ]

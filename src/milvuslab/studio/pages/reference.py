@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -37,7 +38,7 @@ def curl_example(
     schema: Mapping[str, Any], path: str, *, method: str, operation: Mapping[str, Any], base_url: str
 ) -> str:
     """A command that calls the route with the examples of its parameters."""
-    address = base_url + path.replace("{document_id}", "DOCUMENT_ID")
+    address = base_url + re.sub(r"\{(\w+)\}", lambda found: found[1].upper(), path)
     parts = ["curl"]
     if method not in ("GET", "POST"):
         parts += ["-X", method]

@@ -11,6 +11,7 @@ from milvuslab.model.errors import MilvusLabError
 from milvuslab.studio.guard.key import COOKIE_NAME, SESSION_LIFETIME_S, KeyCheck
 from milvuslab.studio.pages.frame import asset, head_html, render_footer, render_header, render_login, render_plain
 from milvuslab.studio.pages.home_page import HomePage
+from milvuslab.studio.pages.index_lab_page import IndexLabPage, read_lab_state
 from milvuslab.studio.pages.markup import join, tag
 from milvuslab.studio.pages.notices import render_notice
 from milvuslab.studio.pages.page_state import read_state
@@ -48,6 +49,7 @@ def make_site(studio: Studio, *, api: "FastAPI", key: KeyCheck, is_https: bool) 
     _add_static(site)
     _add_language(site, is_https=is_https)
     _add_login(site, key=key, is_https=is_https)
+    _add_report(site, studio)
     _add_pages(studio, api=api)
     _add_failures()
     ui.run_with(site, title="milvuslab", dark=None, tailwind=False, show_welcome_message=False, reconnect_timeout=10.0)
@@ -106,6 +108,23 @@ def _add_login(site: "FastAPI", *, key: KeyCheck, is_https: bool) -> None:
         return answer
 
 
+def _add_report(site: "FastAPI", studio: Studio) -> None:
+    """The report of a comparison is a page of its own, with everything it needs inside."""
+    from fastapi import Request
+    from fastapi.responses import FileResponse, HTMLResponse, Response
+
+    @site.get("/index-lab/{comparison_id}/report")
+    async def report(comparison_id: str, request: Request) -> Response:
+        try:
+            path = await studio.lab.run(studio.lab.report_path, comparison_id)
+        except MilvusLabError as error:
+            words = _words(request)
+            notice = render_notice(words, code=error.code, message=error.message, hint=error.hint)
+            page = render_plain(words, title=words("lab.heading"), body=notice)
+            return HTMLResponse(page, status_code=error.http_status)
+        return FileResponse(path, media_type="text/html", headers={"Cache-Control": "no-store"})
+
+
 def _add_pages(studio: Studio, *, api: "FastAPI") -> None:
     from fastapi import Request
     from nicegui import ui
@@ -121,6 +140,12 @@ def _add_pages(studio: Studio, *, api: "FastAPI") -> None:
         words = _words(request)
         with _frame(request, active="text", title=f"{state.q or words('nav.text')} · milvuslab"):
             await TextPage(studio, words, state).build()
+
+    @ui.page("/index-lab", title="milvuslab")
+    async def lab(request: Request) -> None:
+        words = _words(request)
+        with _frame(request, active="lab", title=f"{words('lab.heading')} · milvuslab"):
+            await IndexLabPage(studio, words, read_lab_state(request.url.query)).build()
 
     @ui.page("/api-reference", title="milvuslab")
     def reference(request: Request) -> None:

@@ -105,14 +105,7 @@
 
   addEventListener("click", async (event) => {
     const button = event.target.closest?.("[data-delete]");
-    if (!button) return;
-    if (!button.classList.contains("is-armed")) {
-      button.classList.add("is-armed");
-      button.dataset.label = button.textContent;
-      button.textContent = button.dataset.confirm;
-      return;
-    }
-    button.disabled = true;
+    if (!button || !armed(button)) return;
     try {
       await send("DELETE", `/api/v1/text/documents/${encodeURIComponent(button.dataset.delete)}?wait=true`);
       button.closest(".hit")?.remove();
@@ -123,11 +116,81 @@
     }
   });
 
+  // The first click asks, the second one means it.
+  function armed(button) {
+    if (button.classList.contains("is-armed")) {
+      button.disabled = true;
+      return true;
+    }
+    button.classList.add("is-armed");
+    button.dataset.label = button.textContent;
+    button.textContent = button.dataset.confirm;
+    return false;
+  }
+
   addEventListener("focusout", (event) => {
     const button = event.target.closest?.(".is-armed");
     if (!button || button.disabled) return;
     button.classList.remove("is-armed");
     button.textContent = button.dataset.label;
+  });
+
+  // ---- the index lab -----------------------------------------------------------------------------------------
+  let told = 0;
+  addEventListener("input", (event) => {
+    if (event.target.id !== "lab-recall") return;
+    one("#lab-recall-shown").value = Number(event.target.value).toFixed(3);
+    clearTimeout(told);
+    told = setTimeout(() => {
+      const params = new URLSearchParams(location.search);
+      params.set("recall", event.target.value);
+      history.replaceState(history.state, "", `${location.pathname}?${params}`);
+      emitEvent("studio_lab_recall", event.target.value);
+    }, 60);
+  });
+
+  addEventListener("change", (event) => {
+    if (event.target.form?.id === "lab-form" && event.target.name === "data") showFields(event.target.form);
+  });
+
+  function showFields(form) {
+    for (const label of form.querySelectorAll("[data-lab-for]")) {
+      label.hidden = label.dataset.labFor !== form.elements.data.value;
+    }
+  }
+
+  addEventListener("submit", async (event) => {
+    const form = event.target;
+    if (form.id !== "lab-form") return;
+    event.preventDefault();
+    const button = one("button[type=submit]", form);
+    const label = button.textContent;
+    button.disabled = true;
+    button.textContent = form.dataset.working;
+    try {
+      const values = Object.fromEntries(new FormData(form));
+      const begun = await send("POST", "/api/v1/index-lab/comparisons", {
+        data: values.data, path: values.path.trim(), collection: values.collection ?? "",
+        row_count: Number(values.row_count), dim: Number(values.dim), recall_target: Number(values.recall_target),
+        index_types: values.index_types.split(/[\s,]+/).filter(Boolean), with_stopped: values.with_stopped !== "",
+      });
+      location.href = `/index-lab?id=${begun.comparison_id}`;
+    } catch (problem) {
+      failed(problem);
+      button.disabled = false;
+      button.textContent = label;
+    }
+  });
+
+  addEventListener("click", async (event) => {
+    const button = event.target.closest?.("[data-lab-cancel]");
+    if (!button || !armed(button)) return;
+    try {
+      await send("POST", `/api/v1/index-lab/comparisons/${encodeURIComponent(button.dataset.labCancel)}/cancel`);
+    } catch (problem) {
+      failed(problem);
+      button.disabled = false;
+    }
   });
 
   // ---- a file dropped on the panel is read here; only its text is sent ---------------------------------------
