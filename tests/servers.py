@@ -12,7 +12,8 @@ from milvuslab.gateway.readiness import check_ready
 from milvuslab.model.errors import UnsupportedError
 from milvuslab.model.server import Endpoint
 from milvuslab.model.settings import Secret, resolve
-from milvuslab.runtime import add_lite, add_standalone, endpoint_of, start_server, stop_server
+from milvuslab.runtime import add_lite, add_standalone, endpoint_of, read_profile, start_server, stop_server
+from milvuslab.runtime.cluster import ClusterSpec, check_tools, find_tools, make_cluster
 
 KEPT_NAMES = ("HOME", "XDG_CACHE_HOME", "MILVUSLAB_CACHE_DIR", "PATH")
 LEGACY_VERSION = "2.2.16"
@@ -45,6 +46,24 @@ def standalone_endpoint(server_settings):
 def legacy_endpoint(server_settings):
     """The real 2.2.16."""
     yield from _running(lambda home_dir: add_standalone(home_dir, "legacy", version=LEGACY_VERSION), server_settings)
+
+
+@pytest.fixture(scope="session")
+def cluster_endpoint(cluster_profile):
+    """The first proxy of a distributed 2.3.5."""
+    return endpoint_of(cluster_profile)
+
+
+@pytest.fixture(scope="session")
+def cluster_profile(server_settings):
+    """A distributed 2.3.5: two proxies, two query nodes, coordinators with a twin, etcd, Kafka, a shared folder."""
+
+    def add(home_dir):
+        check_tools(ClusterSpec(), find_tools(server_settings.cache_dir))
+        return make_cluster(home_dir, "cluster", spec=ClusterSpec()).profile
+
+    for _ in _running(add, server_settings):
+        yield read_profile(server_settings.home_dir, "cluster")
 
 
 @pytest.fixture(scope="session")

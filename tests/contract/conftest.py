@@ -14,13 +14,37 @@ from milvuslab.model.metric import Metric
 
 PREFIX = "milvuslab_test_"
 DIM = 8
-BACKENDS = ("lite", "standalone", "legacy", "remote")
+BACKENDS = ("lite", "standalone", "legacy", "cluster", "remote")
+ON_CLUSTER = {
+    "test_a_collection_is_described_as_it_was_made",
+    "test_partitions",
+    "test_rows_are_read_by_key_page_and_filter",
+    "test_rows_are_counted_exactly",
+    "test_keys_that_the_server_makes",
+    "test_the_nearest_rows_of_many_queries",
+    "test_a_filter_is_kept_by_every_hit",
+    "test_pages_of_a_search_hold_every_row_once",
+    "test_one_gateway_serves_many_threads",
+    "test_an_index_is_described_and_dropped",
+}
+"""One of each kind of call: the cluster is the binary of `standalone`, and its calls take several roles and longer."""
 
 KEY = FieldSpec(name="id", data_type=DataType.INT64, is_primary=True)
 VECTOR = FieldSpec(name="vector", data_type=DataType.FLOAT_VECTOR, dim=DIM)
 TITLE = FieldSpec(name="title", data_type=DataType.VARCHAR, max_length_bytes=200)
 YEAR = FieldSpec(name="year", data_type=DataType.INT32)
 FLAT = IndexSpec(field_name="vector", index_type="FLAT", metric=Metric.L2)
+
+
+def pytest_collection_modifyitems(items):
+    """Leaves out what the cluster need not repeat."""
+    items[:] = [
+        item
+        for item in items
+        if getattr(item, "callspec", None) is None
+        or item.callspec.params.get("backend") != "cluster"
+        or item.originalname in ON_CLUSTER
+    ]
 
 
 @pytest.fixture(scope="session", params=BACKENDS)

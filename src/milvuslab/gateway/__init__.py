@@ -9,6 +9,7 @@ from milvuslab.gateway.client import Gateway, connect
 from milvuslab.gateway.indexes import Indexes
 from milvuslab.gateway.prepared import PreparedSearches, SentSearch
 from milvuslab.gateway.retry import RetryPolicy
+from milvuslab.gateway.router import connect_any
 from milvuslab.gateway.rows import Rows, WriteReport
 
 __all__ = [
@@ -22,4 +23,5 @@ __all__ = [
     "SentSearch",
     "WriteReport",
     "connect",
+    "connect_any",
 ]

@@ -27,9 +27,9 @@ from milvuslab.model.progress import Observer, silent
 from milvuslab.model.search import AnnQuery, DistanceRange, Hits, RrfRanker, WeightedRanker
 from milvuslab.model.server import Capabilities, Endpoint
 
-__all__ = ["Gateway", "connect"]
+__all__ = ["CHUNK_BYTES", "Gateway", "connect", "open_gateway"]
 
-_CHUNK_BYTES = 8 * 1024 * 1024
+CHUNK_BYTES = 8 * 1024 * 1024
 """Bytes of one write call. Servers take messages of up to 64 MB (`proxy.grpc.serverMaxRecvSize`, milvus.yaml 2.3)."""
 
 
@@ -290,7 +290,7 @@ def connect(
     call_timeout_s: float = 10.0,
     retry: RetryPolicy | None = None,
     cache_dir: Path | None = None,
-    chunk_bytes: int = _CHUNK_BYTES,
+    chunk_bytes: int = CHUNK_BYTES,
     probe_timeout_s: float = 5.0,
 ) -> Gateway:
     """A gateway to the server, after it told its version.
@@ -310,11 +310,20 @@ def connect(
     """
     caller = Caller(open_link(endpoint), call_timeout_s=call_timeout_s, retry=retry or RetryPolicy())
     session = Session(endpoint, caller, chunk_bytes=chunk_bytes)
+    return open_gateway(session, cache_dir=cache_dir, probe_timeout_s=probe_timeout_s)
+
+
+def open_gateway(session: Session, *, cache_dir: Path | None, probe_timeout_s: float) -> Gateway:
+    """A gateway over this session, after its server told its version; the session is closed when it does not.
+
+    Raises:
+        UnreachableError, TimedOutError: nothing answers there.
+        ForbiddenError: the token is missing or wrong.
+    """
+    request = session.protos.milvus.GetVersionRequest()
     try:
-        answer = caller.read(
-            "GetVersion", session.protos.milvus.GetVersionRequest(), what=f"connect to {endpoint.safe_uri}"
-        )
+        answer = session.caller.read("GetVersion", request, what=f"connect to {session.endpoint.safe_uri}")
     except BaseException:
-        caller.close()
+        session.caller.close()
         raise
     return Gateway(session, server_version=answer.version, cache_dir=cache_dir, probe_timeout_s=probe_timeout_s)

@@ -33,6 +33,7 @@ from milvuslab.runtime import (
     add_standalone,
     choose_build,
     endpoint_of,
+    endpoints_of,
     install_build,
     list_profiles,
     read_machine,
@@ -351,17 +352,27 @@ def connect_to(workspace: Workspace, name: str, *, timeout_s: float | None = Non
         NotFoundError: there is no server of that name.
         UnreachableError: it does not answer; the hint says how to start it.
     """
-    from milvuslab.gateway import RetryPolicy, connect
+    from milvuslab.gateway import RetryPolicy, connect, connect_any
 
     settings = workspace.settings
     profile = _read(workspace, name)
     if profile.kind is not ServerKind.REMOTE and not has_process_of(profile):
         raise UnreachableError(f"server {name} is not running", hint=f"milvuslab server start {name}")
     patient = RetryPolicy(attempt_count=settings.retry_count + 1, total_s=settings.retry_deadline_s)
+    retry = patient if is_patient else RetryPolicy.never()
+    call_timeout_s = timeout_s or settings.call_timeout_s
+    if profile.kind is ServerKind.CLUSTER:
+        return connect_any(
+            endpoints_of(profile),
+            call_timeout_s=call_timeout_s,
+            retry=retry,
+            cache_dir=settings.cache_dir,
+            probe_timeout_s=settings.probe_timeout_s,
+        )
     return connect(
         endpoint_of(profile, fallback_token=settings.remote_token),
-        call_timeout_s=timeout_s or settings.call_timeout_s,
-        retry=patient if is_patient else RetryPolicy.never(),
+        call_timeout_s=call_timeout_s,
+        retry=retry,
         cache_dir=settings.cache_dir,
         probe_timeout_s=settings.probe_timeout_s,
     )
