@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from milvuslab.data.vectors import VectorSet
     from milvuslab.ops.workspace import Workspace
 
-__all__ = ["narrate", "run_order"]
+__all__ = ["narrate", "open_vectors_of", "run_order"]
 
 _QUERIES_WANTED = 4_000
 """Queries that show a recall of 0.95 with confidence; see `tune/climb.py`."""
@@ -37,7 +37,7 @@ def run_order(workspace: Workspace, folder: Path) -> None:
     """
     order = read_order(folder)
     with _told(Path(workspace.settings.home_dir) / "jobs", folder.name, title=order.title) as observer:
-        vectors, metric = _open_vectors(workspace, order, observer)
+        vectors, metric = open_vectors_of(workspace, order, observer)
         task = CompareTask(vectors=vectors, metric=metric, recall_target=order.recall_target, types=order.index_types)
         sources = list_sources(workspace, _server_names(workspace, order), observer=observer)
         cache_dir = workspace.settings.cache_dir
@@ -93,7 +93,8 @@ def _told(jobs_dir: Path, comparison_id: str, *, title: str) -> Iterator[Observe
     writer.finish(report={})
 
 
-def _open_vectors(workspace: Workspace, order: LabOrder, observer: Observer) -> tuple[VectorSet, Metric]:
+def open_vectors_of(workspace: Workspace, order: LabOrder, observer: Observer) -> tuple[VectorSet, Metric]:
+    """The vectors that an order names, and how nearness is measured: as the file or the collection says, else L2."""
     from milvuslab.data.vectors import make_clustered, open_vectors
 
     if order.data == "collection":
