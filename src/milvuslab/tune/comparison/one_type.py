@@ -211,7 +211,7 @@ class TypeBench:
         self, candidate: Candidate, climb: Climb | None, place: int, *, chosen: int | None, records_dir: Path
     ) -> CurvePoint:
         budget, is_chosen, params = self._task.budget, place == chosen, candidate.ladder[place]
-        recall, query_count = self._recall_of_point(candidate, climb, place)
+        recall, query_count = self._recall_of_point(candidate, climb, place, is_chosen=is_chosen)
         singles, loads = [], []
         for repeat in range(budget.repeat_count if is_chosen else 1):
             single = self._run(params, in_flight=1, duration_s=budget.single_s, request_count=budget.single_count)
@@ -234,13 +234,17 @@ class TypeBench:
             is_chosen=is_chosen,
         )
 
-    def _recall_of_point(self, candidate: Candidate, climb: Climb | None, place: int) -> tuple[float, int]:
-        """Mean recall and of how many queries: from the tuning where that asked at least as many."""
-        count = min(self._task.budget.curve_query_count, len(self._task.vectors.queries))
+    def _recall_of_point(
+        self, candidate: Candidate, climb: Climb | None, place: int, *, is_chosen: bool
+    ) -> tuple[float, int]:
+        """Mean recall and of how many queries: all of them for the chosen point, else what the tuning asked, or some."""
+        query_count = len(self._task.vectors.queries)
+        count = query_count if is_chosen else min(self._task.budget.curve_query_count, query_count)
         for rung in climb.rungs if climb else ():
             if rung.rung == place and rung.query_count >= count:
                 return rung.recall, rung.query_count
-        return float(self._recall(candidate, candidate.ladder[place], np.arange(count, dtype=np.int64)).mean()), count
+        recall = self._recall(candidate, candidate.ladder[place], np.arange(count, dtype=np.int64))
+        return float(recall.mean()), count
 
     def _recall(
         self, candidate: Candidate, params: Mapping[str, Any], rows: npt.NDArray[np.int64]
