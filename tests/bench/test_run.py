@@ -17,7 +17,7 @@ from milvuslab.bench.run_folder import create_run, open_run
 from milvuslab.bench.summary import compute_summary
 from milvuslab.data.vectors import make_clustered
 from milvuslab.gateway import connect
-from milvuslab.model.errors import CheckFailedError, ConflictError, NotFoundError, UsageError
+from milvuslab.model.errors import CheckFailedError, ConfigError, ConflictError, NotFoundError, UsageError
 from milvuslab.model.index import IndexSpec
 from milvuslab.model.metric import Metric
 from tests.bench.cases import write_case
@@ -240,6 +240,39 @@ def test_every_case_runs_in_its_smoke_size(lite, tmp_path, name):
     summary = compute_summary(run_case(case, gateway=lite, folder=tmp_path / "run"))
     assert summary["verdict"] != "refused", summary["findings"]
     assert len(summary["settings"]) == len(case.settings())
+
+
+def test_writes_beside_searches_are_counted_and_leave_the_rows_as_they_were(lite, tmp_path):
+    case = read_case(find_case("mixed"), is_smoke=True)
+    case = dataclasses.replace(case, limits=dataclasses.replace(case.limits, lateness_ms_p99_max=5_000))
+    run = run_case(case, gateway=lite, folder=tmp_path / "run", is_kept=True)
+    (measured,) = compute_summary(run)["settings"]
+    name = collection_name(make_clustered(row_count=2_000, dim=32, query_count=100))
+    try:
+        assert lite.rows.count(name) == 2_000
+    finally:
+        lite.collections.drop(name)
+    assert {kind: one["request_count"] for kind, one in measured["writes"].items()} == {
+        "insert": 10, "upsert": 5, "delete": 5,
+    }  # fmt: skip
+    assert all(one["failed_count"] == 0 for one in measured["writes"].values())
+    assert measured["median"]["recall_by_distance"] > 0.9
+    assert measured["median"]["recall"] is None
+    assert "Writes beside the searches" in write_report(run).read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("changed", "cause"),
+    [
+        ({"mode": "closed"}, "beside searches of load.mode"),
+        ({"name": "mine"}, "would change the rows of collection mine"),
+    ],
+)
+def test_writes_that_would_mean_nothing_are_refused(changed, cause):
+    case = read_case(find_case("mixed"), is_smoke=True)
+    part = "load" if "mode" in changed else "collection"
+    with pytest.raises(ConfigError, match=cause):
+        dataclasses.replace(case, **{part: dataclasses.replace(getattr(case, part), **changed)})
 
 
 def test_bits_run_on_a_real_server(standalone_endpoint, server_settings, tmp_path):

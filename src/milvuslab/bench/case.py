@@ -31,6 +31,7 @@ __all__ = [
     "SearchCase",
     "ServerCase",
     "Setting",
+    "WriteCase",
     "key",
 ]
 
@@ -117,6 +118,21 @@ class LoadCase:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class WriteCase:
+    """What is written while an open loop searches; nothing unless a rate is given."""
+
+    insert_per_s: float = key(0.0, "calls a second that add rows", low=0.0, high=1e5)
+    upsert_per_s: float = key(0.0, "calls a second that write rows of the data set again", low=0.0, high=1e5)
+    delete_per_s: float = key(0.0, "calls a second that delete what was added", low=0.0, high=1e5)
+    batch_rows: int = key(10, "rows of one call", low=1, high=10_000)
+
+    @property
+    def rates(self) -> dict[str, float]:
+        """Calls a second by kind, 0 for none."""
+        return {"insert": self.insert_per_s, "upsert": self.upsert_per_s, "delete": self.delete_per_s}
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class RepeatCase:
     """How often."""
 
@@ -197,6 +213,7 @@ class Case:
     index: IndexCase = dataclasses.field(default_factory=IndexCase)
     search: SearchCase = SearchCase()
     load: LoadCase = LoadCase()
+    writes: WriteCase = WriteCase()
     run: RepeatCase = RepeatCase()
     server: ServerCase = ServerCase()
     limits: Limits = Limits()
@@ -206,6 +223,7 @@ class Case:
         self._check_dataset()
         self._check_metric()
         self._check_parameters()
+        self._check_writes()
         labels = [setting.label for setting in self.settings()]
         twice = {label for label in labels if labels.count(label) > 1}
         if twice:
@@ -236,6 +254,25 @@ class Case:
                 f"{self.name}: collection.metric is {self.metric}, the data set is {self.dataset.kind}",
                 hint="bits take HAMMING or JACCARD, floats take L2, IP or COSINE",
             )
+
+    def _check_writes(self) -> None:
+        if not self.has_writes:
+            return
+        if self.load.mode != "open":
+            raise ConfigError(
+                f"{self.name}: writes stand beside searches of load.mode {self.load.mode!r}",
+                hint="write beside an open loop: load.mode = 'open'",
+            )
+        if self.collection.name:
+            raise ConfigError(
+                f"{self.name}: writes would change the rows of collection {self.collection.name}",
+                hint="leave collection.name out: the run makes a collection of its own",
+            )
+
+    @property
+    def has_writes(self) -> bool:
+        """Whether something is written while it searches."""
+        return any(self.writes.rates.values())
 
     def _check_parameters(self) -> None:
         from milvuslab.model.index_catalog import check_build_params, check_search_params, get_index_type

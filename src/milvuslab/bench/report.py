@@ -14,6 +14,7 @@ from milvuslab.bench.figures import make_figures
 from milvuslab.bench.metrics import METRICS
 from milvuslab.bench.run_folder import RunFolder
 from milvuslab.bench.summary import summarise
+from milvuslab.bench.writes import WRITE_METRICS
 from milvuslab.machine import write_text
 
 __all__ = ["COLUMNS", "find_gaps", "format_metric", "render_page", "write_report"]
@@ -80,6 +81,7 @@ def render_page(run: RunFolder, summary: Mapping[str, Any]) -> str:
         *_verdict(summary),
         *_conditions(run, summary),
         *_settings_table(summary["settings"]),
+        *_writes_table(summary["settings"]),
         *make_figures(run, summary),
         *_server_table(summary["settings"], run),
         *_phases_table(summary),
@@ -106,7 +108,8 @@ def find_gaps(run: RunFolder) -> list[str]:
         gaps.append("searches with a filter")
     if (manifest.get("load_1min") or 0) > 0.5 * (manifest.get("cpu_count") or 1):
         gaps.append(f"a quiet machine: its load was {manifest['load_1min']} when the run began")
-    return [*gaps, "writes during the searches, other clients, a network between client and server"]
+    gaps += [] if case.has_writes else ["writes during the searches"]
+    return [*gaps, "other clients, a network between client and server"]
 
 
 def format_metric(name: str, value: float | None) -> str:
@@ -180,6 +183,20 @@ def _settings_table(settings: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     for one in settings:
         cells = "".join(f"<td>{_cell(one, name)}</td>" for name in COLUMNS)
         yield f"<tr><td>{html.escape(one['label'])}</td>{cells}</tr>"
+    yield "</table>"
+
+
+def _writes_table(settings: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    rows = [(one["label"], kind, values) for one in settings for kind, values in one.get("writes", {}).items()]
+    if not rows:
+        return
+    yield "<h2>Writes beside the searches</h2><p>Calls; latency from the intended time. Medians over the repeats.</p>"
+    yield "<table><tr><th>setting</th><th>write</th><th>calls</th><th>failed</th>"
+    yield "".join(f"<th>{name}</th>" for name in WRITE_METRICS[:-1]) + "</tr>"
+    for label, kind, values in rows:
+        cells = "".join(f"<td>{format_metric(name, values[name])}</td>" for name in WRITE_METRICS[:-1])
+        counts = f"<td>{values['request_count']:,}</td><td>{values['failed_count']:,}</td>"
+        yield f"<tr><td>{html.escape(label)}</td><td>{kind}</td>{counts}{cells}</tr>"
     yield "</table>"
 
 

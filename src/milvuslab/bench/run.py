@@ -27,6 +27,7 @@ from milvuslab.bench.collection import (
 )
 from milvuslab.bench.driver import run_closed_loop, run_open_loop
 from milvuslab.bench.manifest import MEASURING_PACKAGES, collect_manifest, describe_index, describe_server
+from milvuslab.bench.mixed import run_mixed
 from milvuslab.bench.record import Record
 from milvuslab.bench.run_folder import RunFolder, create_run
 from milvuslab.bench.schedule import constant_schedule, poisson_schedule
@@ -35,6 +36,7 @@ from milvuslab.bench.server_side import ServerWatch
 from milvuslab.bench.summary import summarise
 from milvuslab.bench.sweep import find_highest_rate
 from milvuslab.bench.validity import check_phase
+from milvuslab.bench.writes import check_writes, describe_writes, open_writes
 from milvuslab.model.collection import Consistency
 from milvuslab.model.errors import CheckFailedError, UsageError
 from milvuslab.model.filter import where
@@ -172,9 +174,13 @@ class _Work:
         observe = _titled(self.observer, f"search {setting.label}, {repeat + 1} of {case.run.repeats}", guard)
         warmed_s = _timed(lambda: _warm_up(prepared, case, observe))
         with self.watch.phase(phase):
-            record = self._measure(prepared, setting, repeat, observe)
+            records = self._measure(prepared, setting, repeat, name, observe)
+        record = records.pop("search")
         self.run.write_record(phase, record)
+        for kind, write in records.items():
+            self.run.write_record(f"{phase}-{kind}", write)
         check_phase(case, setting, record, truth=self.run.read_truth(setting))
+        check_writes(case, records)
         self.run.note_phase(
             phase,
             {
@@ -183,10 +189,22 @@ class _Work:
                 "label": setting.label,
                 "warm_up_s": warmed_s,
                 "wall_s": record.wall_s,
+                **({"writes": describe_writes(records)} if records else {}),
             },
         )
 
-    def _measure(self, prepared: Any, setting: Setting, repeat: int, observe: Observer) -> Record:
+    def _measure(self, prepared: Any, setting: Setting, repeat: int, name: str, observe: Observer) -> dict[str, Record]:
+        """Records by kind: `search`, and what was written beside it."""
+        case = self.run.case
+        if not case.has_writes:
+            return {"search": self._search_only(prepared, setting, repeat, observe)}
+        schedule = self._schedule(setting, repeat)
+        with open_writes(case, self.gateway, self.vectors, name) as writes:
+            return run_mixed(
+                prepared, schedule, writes, timeout_s=case.load.timeout_s, warm_up_count=0, observer=observe
+            )
+
+    def _search_only(self, prepared: Any, setting: Setting, repeat: int, observe: Observer) -> Record:
         load = self.run.case.load
         if setting.in_flight is not None:
             return run_closed_loop(
@@ -195,12 +213,16 @@ class _Work:
             )  # fmt: skip
         if setting.rate_per_s is None:
             return self._find_rate(prepared, observe)
+        schedule = self._schedule(setting, repeat)
+        return run_open_loop(prepared, schedule, timeout_s=load.timeout_s, warm_up_count=0, observer=observe)
+
+    def _schedule(self, setting: Setting, repeat: int) -> Any:
+        load = self.run.case.load
+        assert setting.rate_per_s is not None, "only an open loop has a schedule"
         if load.schedule == "poisson":
             seed = self.run.case.run.seed + repeat
-            schedule = poisson_schedule(rate_per_s=setting.rate_per_s, duration_s=load.duration_s, seed=seed)
-        else:
-            schedule = constant_schedule(rate_per_s=setting.rate_per_s, duration_s=load.duration_s)
-        return run_open_loop(prepared, schedule, timeout_s=load.timeout_s, warm_up_count=0, observer=observe)
+            return poisson_schedule(rate_per_s=setting.rate_per_s, duration_s=load.duration_s, seed=seed)
+        return constant_schedule(rate_per_s=setting.rate_per_s, duration_s=load.duration_s)
 
     def _find_rate(self, prepared: Any, observe: Observer) -> Record:
         """The record at the highest rate that keeps P99 below the limit."""

@@ -11,10 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from milvuslab.bench.case import Case
 from milvuslab.bench.metrics import METRICS, compute_metrics
 from milvuslab.bench.record import Record
 from milvuslab.bench.run_folder import RunFolder, SearchPhase
 from milvuslab.bench.validity import Finding, Measured, find_idle_parameters, judge_record
+from milvuslab.bench.writes import WRITE_METRICS
 from milvuslab.model.errors import CheckFailedError
 
 __all__ = ["check_verdict", "compute_summary", "summarise"]
@@ -41,11 +43,12 @@ def compute_summary(run: RunFolder) -> dict[str, Any]:
     for phases in _by_setting(run):
         records = [run.read_record(phase.name) for phase in phases]
         truth = run.read_truth(phases[0].setting)
-        repeats = [_metrics(record, truth, run.case.search.k) for record in records]
+        repeats = [_metrics(record, truth, run.case) for record in records]
         for phase, record in zip(phases, records, strict=True):
             findings += judge_record(run.case, phase.setting, record, truth=truth)
         measured.append(_measured(phases[0], records, repeats))
         settings.append({**_setting_values(phases[0]), **_spread(repeats), "server": _server(phases, repeats, usage)})
+        settings[-1]["writes"] = _writes(phases)
     findings += find_idle_parameters(measured)
     times = _times(run)
     findings += _judge_times(times)
@@ -82,11 +85,32 @@ def _by_setting(run: RunFolder) -> list[list[SearchPhase]]:
     return list(groups.values())
 
 
-def _metrics(record: Record, truth: Any, k: int) -> dict[str, float | None]:
+def _metrics(record: Record, truth: Any, case: Case) -> dict[str, float | None]:
     try:
-        return compute_metrics(record, truth=truth, k=k)
+        values = compute_metrics(record, truth=truth, k=case.search.k)
     except CheckFailedError:  # a row named twice: `judge_record` says so
-        return compute_metrics(record, k=k)
+        return compute_metrics(record, k=case.search.k)
+    if case.writes.insert_per_s:
+        # An added row is as near as the one it repeats and has another key: only distances can be compared.
+        values.update(recall=None, recall_worst_decile=None)
+    return values
+
+
+def _writes(phases: Sequence[SearchPhase]) -> dict[str, dict[str, float | None]]:
+    """Of each kind of write the counts of all repeats, and the median of each metric; empty where none was written."""
+    reports = [phase.report.get("writes", {}) for phase in phases]
+    return {
+        kind: {
+            **{name: sum(one[kind][name] for one in reports) for name in ("request_count", "failed_count")},
+            **{name: _median([one[kind][name] for one in reports]) for name in WRITE_METRICS},
+        }
+        for kind in reports[0]
+    }
+
+
+def _median(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return statistics.median(known) if len(known) == len(values) else None
 
 
 def _measured(phase: SearchPhase, records: Sequence[Record], repeats: Sequence[Mapping[str, Any]]) -> Measured:

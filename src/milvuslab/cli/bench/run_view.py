@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from milvuslab.cli.output import table
@@ -33,6 +33,7 @@ def run_lines(run: RunFolder, summary: Mapping[str, Any], *, page: str) -> Itera
     heads = ["setting", *(COLUMNS[name] for name in _NAMES), "server CPU us", "server memory"]
     yield from table(heads, rows, empty="nothing was measured")
     yield ""
+    yield from _write_lines(summary["settings"])
     for one in summary["findings"]:
         about = f" ({one['setting']})" if one["setting"] else ""
         yield f"{one['level']}: {one['cause']}: {one['text']}{about}"
@@ -43,6 +44,21 @@ def run_lines(run: RunFolder, summary: Mapping[str, Any], *, page: str) -> Itera
     yield f"verdict: {summary['verdict']}"
     yield f"records: {run.path}"
     yield f"page: {page}"
+
+
+def _write_lines(settings: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    from milvuslab.bench.report import format_metric
+    from milvuslab.bench.writes import WRITE_METRICS
+
+    rows = [
+        [one["label"], kind, f"{values['request_count']:,}", f"{values['failed_count']:,}"]
+        + [format_metric(name, values[name]) for name in WRITE_METRICS]
+        for one in settings
+        for kind, values in one.get("writes", {}).items()
+    ]
+    if rows:
+        yield from table(["setting", "write", "calls", "failed", *WRITE_METRICS], rows)
+        yield ""
 
 
 def comparison_lines(found: Comparison) -> Iterator[str]:
