@@ -11,6 +11,7 @@ processes logged of themselves, which leaves out how it starts and ends.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import tempfile
 from pathlib import Path
@@ -21,6 +22,7 @@ from milvuslab.bench.vectordbbench import ToolCase, install_tool, run_side_by_si
 from milvuslab.data.vectors import make_clustered
 from milvuslab.gateway import RetryPolicy, connect
 from milvuslab.model.progress import Progress
+from milvuslab.model.server import Endpoint
 from milvuslab.model.settings import resolve
 
 TARGET_RATIO = 1.5
@@ -32,6 +34,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=50_000)
     parser.add_argument("--seconds", type=int, default=15)
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--uri", default="", help="a server that runs, kept as it is; default: one of our own")
     parser.add_argument("--name", default="vectordbbench_throughput")
     options = parser.parse_args()
     names = ("HOME", "XDG_CACHE_HOME", "MILVUSLAB_CACHE_DIR", "PATH")
@@ -42,7 +45,7 @@ def main() -> None:
     vectors = make_clustered(row_count=case.row_count, dim=case.dim)
     with (
         tempfile.TemporaryDirectory(prefix="milvuslab-vectordbbench-") as folder,
-        running("standalone") as endpoint,
+        contextlib.nullcontext(Endpoint(uri=options.uri)) if options.uri else running("standalone") as endpoint,
         connect(endpoint, retry=RetryPolicy.never(), call_timeout_s=120) as gateway,
     ):
         found = run_side_by_side(
