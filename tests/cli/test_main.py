@@ -54,6 +54,10 @@ WRONG = {
     "bench compare": ["no/such/run", "no/such/other"],
     "bench list": ["all"],
     "bench cases": ["all"],
+    "bench scale": ["--rows", "1000", "--index", "NOPE"],
+    "bench indexes": ["--types", "HNWS"],
+    "bench vectordbbench": ["--server", "nobody"],
+    "tune": ["--collection", "a", "--data", "synthetic"],
 }
 
 
