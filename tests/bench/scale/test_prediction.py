@@ -1,7 +1,9 @@
 import dataclasses
+import json
 
 import pytest
 
+from benchmarks.manifest import RESULTS_DIR
 from milvuslab.bench.scale.case import ScaleCase
 from milvuslab.bench.scale.prediction import check_fits, predict
 from milvuslab.model.errors import LimitError
@@ -37,6 +39,16 @@ def test_memory_and_disk_are_those_of_the_run_that_they_come_from():
     }
     for name, value in measured.items():
         assert getattr(said, name) == pytest.approx(value, rel=0.15), name
+
+
+@pytest.mark.parametrize("path", sorted(RESULTS_DIR.glob("scale-[1-9]*.json")), ids=lambda path: path.stem)
+def test_the_kept_runs_are_predicted(path):
+    kept = json.loads(path.read_text("utf-8"))
+    said = predict(
+        ScaleCase(row_count=kept["case"]["row_count"], dim=kept["case"]["dim"], index_type=kept["case"]["index_type"])
+    )
+    for name in ("total_s", "server_memory_bytes", "loaded_memory_bytes", "disk_bytes", "client_memory_bytes"):
+        assert getattr(said, name) == pytest.approx(kept["metrics"][name], rel=0.15), name
 
 
 def test_what_just_fits_is_let_through():

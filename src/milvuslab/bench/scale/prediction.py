@@ -33,6 +33,7 @@ class Costs:
         index_core_ratio: share of the cores that index builds keep busy.
         open_s: until a collection is loaded, besides what grows with it.
         open_s_per_byte: reading one byte of index.
+        open_ratio: memory held while segments are loaded and given back after, for each byte of index.
         measure_s: choosing the parameter and one search at a time, besides the open loop.
         measure_s_per_row: the same, for each row.
         start_s: start of the server, and the report.
@@ -47,28 +48,29 @@ class Costs:
         client_bytes: memory of this process.
     """
 
-    generate_s_per_value: float = 1.0e-8
-    compare_s_per_product: float = 5.0e-11
+    generate_s_per_value: float = 6.8e-9
+    compare_s_per_product: float = 3.4e-11
     load_s_per_part: float = 1.5
     load_s_per_row: float = 1.0e-6
-    load_s_per_byte: float = 1.65e-8
-    index_cpu_s_per_value: float = 7.3e-8
-    assign_cpu_s_per_product: float = 1.22e-10
-    train_cpu_s_per_product: float = 2.8e-7
-    index_core_ratio: float = 0.85
+    load_s_per_byte: float = 1.75e-8
+    index_cpu_s_per_value: float = 9.2e-8
+    assign_cpu_s_per_product: float = 1.54e-10
+    train_cpu_s_per_product: float = 3.5e-7
+    index_core_ratio: float = 0.88
     open_s: float = 4.2
-    open_s_per_byte: float = 4.0e-9
-    measure_s: float = 15.0
-    measure_s_per_row: float = 3.0e-6
-    start_s: float = 15.0
+    open_s_per_byte: float = 5.9e-9
+    open_ratio: float = 0.88
+    measure_s: float = 5.0
+    measure_s_per_row: float = 3.0e-7
+    start_s: float = 6.0
     server_base_bytes: float = 220e6
     build_bytes_per_byte: float = 2.4
     import_bytes: float = 750e6
     loaded_bytes_per_row: float = 80.0
     disk_base_bytes: float = 350e6
     disk_bytes_per_row: float = 24.0
-    stored_ratio: float = 0.86
-    index_ratios: Mapping[str, float] = dataclasses.field(default_factory=lambda: {"IVF_FLAT": 0.73, "IVF_SQ8": 0.92})
+    stored_ratio: float = 0.89
+    index_ratios: Mapping[str, float] = dataclasses.field(default_factory=lambda: {"IVF_FLAT": 0.755, "IVF_SQ8": 0.92})
     client_bytes: float = 290e6
 
 
@@ -136,10 +138,11 @@ def predict(case: ScaleCase, *, costs: Costs = COSTS) -> Prediction:
     code_bytes = float(rows) * case.code_bytes
     loaded_bytes = costs.server_base_bytes + code_bytes + rows * costs.loaded_bytes_per_row
     build_bytes = costs.server_base_bytes + costs.build_bytes_per_byte * part_bytes * builds
+    open_bytes = loaded_bytes + costs.open_ratio * code_bytes
     stored_bytes = costs.disk_base_bytes + costs.stored_ratio * vector_bytes + rows * costs.disk_bytes_per_row
     disk_bytes = stored_bytes + costs.index_ratios[case.index_type] * code_bytes
     return Prediction(
-        server_memory_bytes=int(max(loaded_bytes, build_bytes, costs.server_base_bytes + costs.import_bytes)),
+        server_memory_bytes=int(max(open_bytes, build_bytes, costs.server_base_bytes + costs.import_bytes)),
         loaded_memory_bytes=int(loaded_bytes),
         client_memory_bytes=int(costs.client_bytes),
         disk_bytes=int(disk_bytes),
