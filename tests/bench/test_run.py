@@ -7,6 +7,7 @@ import shutil
 import numpy as np
 import pytest
 
+from milvuslab.bench.case import DatasetCase
 from milvuslab.bench.case_file import find_case, list_cases, read_case
 from milvuslab.bench.collection import build_index, collection_name, is_uploaded, upload
 from milvuslab.bench.compare import check_comparison, compare_repeats, compare_runs
@@ -281,3 +282,28 @@ def test_bits_run_on_a_real_server(standalone_endpoint, server_settings, tmp_pat
     with connect(standalone_endpoint, cache_dir=server_settings.cache_dir, probe_timeout_s=20) as gateway:
         summary = compute_summary(run_case(case, gateway=gateway, folder=tmp_path / "run"))
     assert summary["settings"][0]["median"]["recall"] < summary["settings"][1]["median"]["recall"]
+
+
+def test_the_vectors_of_an_application_are_measured_on_a_copy(lite, tmp_path):
+    stored = make_clustered(row_count=600, dim=16, query_count=10)
+    upload(lite, stored, name="application")
+    build_index(lite, "application", IndexSpec(field_name="vector", index_type="FLAT", metric=Metric.L2))
+    replaced = [
+        ('kind = "clustered"', 'kind = "collection"\ncollection = "application"'),
+        ("row_count = 1200", "row_count = 0"),
+        ("dim = 16", "dim = 0"),
+        ("query_count = 120", "query_count = 60"),
+    ]
+    case = read_case(write_case(tmp_path, replaced=replaced))
+    try:
+        run = run_case(case, gateway=lite, folder=tmp_path / "run")
+        assert run.read_json("manifest")["dataset"]["row_count"] == 540, "a tenth of the rows became queries"
+        assert lite.rows.count("application") == 600
+        assert compute_summary(run)["settings"][0]["median"]["recall"] > 0.9
+    finally:
+        lite.collections.drop("application")
+
+
+def test_a_collection_that_is_not_named_is_asked_for():
+    with pytest.raises(ConfigError, match=r"dataset\.collection is ''"):
+        dataclasses.replace(read_case(find_case("mixed")), dataset=DatasetCase(kind="collection"))

@@ -2,6 +2,7 @@
 
 import pytest
 
+from milvuslab.bench.stored import read_collection
 from milvuslab.data.vectors import make_clustered
 from milvuslab.gateway import connect
 from milvuslab.model.collection import CollectionSpec, DataType, FieldSpec
@@ -10,7 +11,6 @@ from milvuslab.model.index import IndexSpec
 from milvuslab.model.metric import Metric
 from milvuslab.tune.live import LiveMeasurer, tune_vectors
 from milvuslab.tune.outcome import Objective
-from milvuslab.tune.stored import read_collection
 
 pytest.importorskip("faiss")
 

@@ -58,14 +58,19 @@ def key(
 class DatasetCase:
     """Which vectors and queries."""
 
-    kind: str = key("clustered", "made clustered floats, made bits, or a file", choices=("clustered", "binary", "file"))
-    row_count: int = key(0, "rows; of a file 0 takes all", low=0)
-    dim: int = key(0, "numbers (or bits) of a vector; of a file 0 takes what it has", low=0, high=32_768)
+    kind: str = key(
+        "clustered",
+        "made clustered floats, made bits, a file, or the vectors of a collection",
+        choices=("clustered", "binary", "file", "collection"),
+    )
+    row_count: int = key(0, "rows; of a file or a collection 0 takes all, of a collection at most a million", low=0)
+    dim: int = key(0, "numbers (or bits) of a vector; 0 takes what a file or a collection has", low=0, high=32_768)
     query_count: int = key(1_000, "queries", low=1, high=100_000)
     intrinsic_dim: int = key(16, "dimensions that clustered vectors really spread over", low=1)
     seed: int = key(7, "of made vectors, and of the queries taken out of a file", low=0)
     path: str = key("", "of a file: .fvecs .bvecs .npy .hdf5 .parquet; relative to the case file")
-    column: str = key("", "vector column of a Parquet file, data set of an HDF5 one")
+    column: str = key("", "vector column of a Parquet file, data set of an HDF5 one, vector field of a collection")
+    collection: str = key("", "a loaded collection on the server; it is read, and measured on a copy")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,7 +241,12 @@ class Case:
                 f"{self.name}: dataset.kind is {data.kind} and dataset.path is {data.path!r}",
                 hint='a file needs both: kind = "file" and path = "vectors.fvecs"',
             )
-        if data.kind != "file" and not (data.row_count and data.dim):
+        if (data.kind == "collection") != bool(data.collection):
+            raise ConfigError(
+                f"{self.name}: dataset.kind is {data.kind} and dataset.collection is {data.collection!r}",
+                hint='a collection needs both: kind = "collection" and collection = "text_en"',
+            )
+        if data.kind in ("clustered", "binary") and not (data.row_count and data.dim):
             raise ConfigError(
                 f"{self.name}: dataset.row_count is {data.row_count} and dataset.dim is {data.dim}",
                 hint="made vectors need both, at least 1",
@@ -249,7 +259,7 @@ class Case:
 
     def _check_metric(self) -> None:
         is_bits = self.dataset.kind == "binary"
-        if self.dataset.kind != "file" and self.metric.is_binary != is_bits:
+        if self.dataset.kind in ("clustered", "binary") and self.metric.is_binary != is_bits:
             raise ConfigError(
                 f"{self.name}: collection.metric is {self.metric}, the data set is {self.dataset.kind}",
                 hint="bits take HAMMING or JACCARD, floats take L2, IP or COSINE",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from milvuslab.bench.case import Case
+from milvuslab.bench.stored import read_collection
 from milvuslab.model.errors import CheckFailedError, ConfigError, SchemaError, UnsupportedError
 from milvuslab.model.progress import Observer, silent
 
@@ -40,11 +42,11 @@ def check_version(gateway: Gateway, case: Case) -> None:
         )
 
 
-def open_dataset(case: Case) -> VectorSet:
+def open_dataset(case: Case, *, gateway: Gateway, observer: Observer = silent) -> VectorSet:
     """The vectors and queries that the case names.
 
     Raises:
-        NotFoundError: there is no such file.
+        NotFoundError: there is no such file or collection.
         SchemaError: the file has another dimension than the case says, or other vectors than its metric compares.
         ConfigError: the file has fewer rows than hits are asked for.
     """
@@ -58,6 +60,14 @@ def open_dataset(case: Case) -> VectorSet:
         )  # fmt: skip
     if data.kind == "binary":
         return make_binary(row_count=data.row_count, dim=data.dim, query_count=data.query_count, seed=data.seed)
+    if data.kind == "collection":
+        vectors, metric = read_collection(
+            gateway, data.collection, field=data.column, query_count=data.query_count,
+            row_limit=data.row_count or 1_000_000, seed=data.seed, observer=observer,
+        )  # fmt: skip
+        vectors = dataclasses.replace(vectors, metric=metric)
+        _check_file(case, vectors)
+        return vectors
     vectors = open_vectors(
         Path(case.folder) / data.path, query_count=data.query_count, row_limit=data.row_count or None,
         column=data.column or None, is_binary=case.metric.is_binary, seed=data.seed,

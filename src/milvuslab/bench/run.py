@@ -82,7 +82,7 @@ def run_case(
     """
     begun_s = time.monotonic()
     check_version(gateway, case)
-    vectors = open_dataset(case)
+    vectors = open_dataset(case, gateway=gateway, observer=observer)
     if case.collection.name:
         check_collection(gateway, vectors, case.collection.name, case.index_spec)
     else:

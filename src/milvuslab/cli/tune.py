@@ -177,9 +177,9 @@ def _vectors(
     gateway: Gateway, *, collection: str, data: str, field: str, query_count: int, row_count: int | None, dim: int,
     seed: int, observer: Observer,
 ) -> tuple[VectorSet, Metric]:  # fmt: skip
+    from milvuslab.bench.stored import read_collection
     from milvuslab.data.vectors import make_clustered, open_vectors
     from milvuslab.model.metric import Metric
-    from milvuslab.tune.stored import read_collection
 
     if collection:
         return read_collection(

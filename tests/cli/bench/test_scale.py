@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -53,6 +54,7 @@ def test_a_run_killed_half_way_goes_on_where_it_was_and_loads_every_row_once(on_
     (job,) = list_jobs(home / "jobs")
     assert job.state == "interrupted"
     assert len(job.report["parts"]) == 2
+    peak_before_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     ran = on_disk("bench", "scale", *SMALL, "--recall", "0.95", "--drop", "--json")
     assert ran.code == 0, ran.err
     assert "generate part 4 of 4" in ran.err and "generate part 2 of 4" not in ran.err
@@ -62,7 +64,8 @@ def test_a_run_killed_half_way_goes_on_where_it_was_and_loads_every_row_once(on_
     assert metrics["recall"] >= 0.95
     assert (metrics["segment_count"], metrics["index_build_count"]) == (4, 4)
     assert ran.value["run_count"] == 2 and metrics["total_s"] is None
-    assert metrics["client_memory_bytes"] < 2 * 2**30
+    # The command runs in the process of the tests, which was at its own peak before.
+    assert metrics["client_memory_bytes"] < peak_before_bytes + 2**29
     result = json.loads(Path(ran.value["result"]).read_text(encoding="utf-8"))
     assert "2.3.5" in result["manifest"]["server"]["version"]
     assert result["manifest"]["index"]["indexed_row_count"] == 20_000

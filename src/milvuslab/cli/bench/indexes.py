@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
@@ -11,10 +12,10 @@ import typer
 
 from milvuslab.cli.command import Door, command
 from milvuslab.cli.output import format_bytes, format_duration, table
-from milvuslab.model.metric import Metric
 
 if TYPE_CHECKING:
     from milvuslab.data.vectors import VectorSet
+    from milvuslab.model.metric import Metric
     from milvuslab.tune.comparison import Comparison, IndexResult
 
 __all__ = ["comparison_lines", "register"]
@@ -28,6 +29,7 @@ def register(app: typer.Typer) -> None:
         examples=[
             "milvuslab bench indexes",
             "milvuslab bench indexes --rows 20000 --dim 64 --types HNSW,IVF_FLAT,SCANN --recall 0.98",
+            "milvuslab bench indexes --collection text_en --server standalone",
             "milvuslab bench indexes --data sift.hdf5 --servers standalone,lite --everywhere --folder runs/sift",
         ],
     )(_indexes)
@@ -43,6 +45,9 @@ def _indexes(
         typer.Option(
             "--data", help="Vectors of a file instead: .fvecs, .bvecs, .npy, .hdf5 or .parquet.", metavar="FILE"
         ),
+    ] = "",
+    collection: Annotated[
+        str, typer.Option("--collection", help="Vectors of this collection of --server, on a copy.", metavar="NAME")
     ] = "",
     metric: Annotated[
         str, typer.Option("--metric", help="L2, IP, COSINE, HAMMING or JACCARD; default: the file's, else L2.")
@@ -79,7 +84,7 @@ def _indexes(
     from milvuslab.ops.comparing import list_sources
     from milvuslab.tune.comparison import CompareTask, compare_indexes, write_report
 
-    vectors = _vectors(data=data, rows=rows, dim=dim)
+    vectors = _vectors(door, data=data, collection=collection, rows=rows, dim=dim)
     task = CompareTask(
         vectors=vectors,
         metric=_metric(metric, vectors),
@@ -141,10 +146,18 @@ def _names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
-def _vectors(*, data: str, rows: int, dim: int) -> VectorSet:
+def _vectors(door: Door, *, data: str, collection: str, rows: int, dim: int) -> VectorSet:
+    from milvuslab.bench.stored import read_collection
     from milvuslab.data.vectors import make_clustered, open_vectors
+    from milvuslab.model.errors import UsageError
     from milvuslab.tune.comparison import QUERY_COUNT
 
+    if data and collection:
+        raise UsageError("name either a file or a collection", hint="leave out --data or --collection")
+    if collection:
+        with door.workspace.connect() as gateway, door.watch() as observer:
+            vectors, metric = read_collection(gateway, collection, query_count=QUERY_COUNT, observer=observer)
+        return dataclasses.replace(vectors, metric=metric)
     if data:
         return open_vectors(data, query_count=QUERY_COUNT)
     return make_clustered(row_count=rows, dim=dim, query_count=QUERY_COUNT)
@@ -152,6 +165,7 @@ def _vectors(*, data: str, rows: int, dim: int) -> VectorSet:
 
 def _metric(name: str, vectors: VectorSet) -> Metric:
     from milvuslab.model.errors import UsageError, suggest
+    from milvuslab.model.metric import Metric
 
     if not name:
         return vectors.metric or (Metric.HAMMING if vectors.is_binary else Metric.L2)

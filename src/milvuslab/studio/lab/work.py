@@ -98,7 +98,7 @@ def open_vectors_of(workspace: Workspace, order: LabOrder, observer: Observer) -
     from milvuslab.data.vectors import make_clustered, open_vectors
 
     if order.data == "collection":
-        from milvuslab.tune.stored import read_collection
+        from milvuslab.bench.stored import read_collection
 
         with workspace.connect() as gateway:
             return read_collection(
