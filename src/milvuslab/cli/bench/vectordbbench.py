@@ -12,10 +12,10 @@ import typer
 from milvuslab.cli.command import Door, command
 from milvuslab.cli.output import table
 from milvuslab.model.errors import UsageError, suggest
-from milvuslab.model.metric import Metric
 
 if TYPE_CHECKING:
     from milvuslab.bench.vectordbbench import SideBySide
+    from milvuslab.model.metric import Metric
 
 __all__ = ["register"]
 
@@ -104,6 +104,8 @@ def _lines(found: SideBySide, folder: Path) -> Iterator[str]:
 
 
 def _metric(name: str) -> Metric:
+    from milvuslab.model.metric import Metric
+
     try:
         return Metric(name.upper())
     except ValueError:
