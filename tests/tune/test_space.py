@@ -40,6 +40,12 @@ def test_types_come_in_builds_that_differ():
     assert not any(label.startswith("AUTOINDEX") for label in labels)
 
 
+@pytest.mark.parametrize(("recall_target", "parts"), [(0.9, [64, 32, 128]), (0.95, [128, 64, 32])])
+def test_a_quantizer_begins_with_what_a_high_recall_needs(recall_target, parts):
+    found = candidates(types=["IVF_PQ"], builds_per_type=3, recall_target=recall_target)
+    assert [one.build.params["m"] for one in found] == parts
+
+
 def test_only_flat_needs_no_measuring():
     assert [one.build.index_type for one in candidates() if one.is_exact] == ["FLAT"]
 

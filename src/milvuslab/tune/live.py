@@ -204,6 +204,7 @@ def tune_vectors(
     builds = list_candidates(
         supported=gateway.capabilities.index_types.get(kind, frozenset()), metric=metric, types=types,
         row_count=vectors.row_count, dim=vectors.dim, limit=k, builds_per_type=builds_per_type,
+        recall_target=recall_target,
     )  # fmt: skip
     truth = find_truth(vectors, metric=metric, k=k, cache_dir=cache_dir, observer=observer)
     budget = budget or Budget()

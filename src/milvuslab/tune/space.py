@@ -21,6 +21,11 @@ DEFAULT_TYPES = (
 """Tried where the server has them. Left out: GPU types, and AUTOINDEX, which is one of the others by another name."""
 
 
+_EXACTING_RECALL = 0.95
+"""From here on a product quantizer begins with a part for each number: on 50,000 x 128 parts of two numbers did not show
+0.95 whatever was searched, and cost a build of a minute (`benchmarks/results/index_comparison.json` has the other)."""
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
     """One index to build, and the ladder of search parameters to climb on it.
@@ -62,6 +67,7 @@ def list_candidates(
     types: Sequence[str] = (),
     field_name: str = "vector",
     builds_per_type: int = 2,
+    recall_target: float = 0.0,
 ) -> tuple[Candidate, ...]:
     """The candidates for some data on some server, type by type.
 
@@ -74,6 +80,7 @@ def list_candidates(
         types: only these; empty takes `DEFAULT_TYPES` as far as the server has them.
         field_name: the vector field.
         builds_per_type: most builds of one type.
+        recall_target: decides which build of a lossy type comes first; no build is left out for it.
 
     Raises:
         NotFoundError: there is no such index type.
@@ -87,7 +94,8 @@ def list_candidates(
             if types:
                 raise _not_here(name, metric, supported)
             continue
-        for params in _builds(kind, row_count=row_count, dim=dim, count=builds_per_type):
+        is_exacting = recall_target >= _EXACTING_RECALL
+        for params in _builds(kind, row_count=row_count, dim=dim, count=builds_per_type, is_exacting=is_exacting):
             found.append(
                 Candidate(
                     build=IndexSpec(field_name=field_name, index_type=name, metric=metric, params=params),
@@ -101,18 +109,18 @@ def list_candidates(
     return tuple(found)
 
 
-def _builds(kind: IndexType, *, row_count: int, dim: int, count: int) -> list[dict[str, Any]]:
+def _builds(kind: IndexType, *, row_count: int, dim: int, count: int, is_exacting: bool) -> list[dict[str, Any]]:
     """Build parameters of a type, the most usual first."""
-    base = kind.suggested_params
-    varied = [base | change for change in _changes({one.name for one in kind.build}, row_count=row_count, dim=dim)]
+    base, names = kind.suggested_params, {one.name for one in kind.build}
+    varied = [base | change for change in _changes(names, row_count=row_count, dim=dim, is_exacting=is_exacting)]
     return varied[:count] or [base]
 
 
-def _changes(names: set[str], *, row_count: int, dim: int) -> Iterator[dict[str, Any]]:
+def _changes(names: set[str], *, row_count: int, dim: int, is_exacting: bool) -> Iterator[dict[str, Any]]:
     if "M" in names:
         yield from ({"M": m} for m in (16, 32, 8))
     elif "m" in names and "nlist" in names:
-        yield from ({"nlist": _cluster_count(row_count), "m": m} for m in _part_counts(dim))
+        yield from ({"nlist": _cluster_count(row_count), "m": m} for m in _part_counts(dim, is_exacting=is_exacting))
     elif "nlist" in names:
         few = _cluster_count(row_count)
         yield from ({"nlist": nlist} for nlist in dict.fromkeys((few, min(65_536, 4 * few), max(1, few // 4))))
@@ -125,9 +133,9 @@ def _cluster_count(row_count: int) -> int:
     return int(2 ** min(16, max(0, round(math.log2(max(1, row_count)) / 2))))
 
 
-def _part_counts(dim: int) -> list[int]:
-    """Parts of a product quantizer that divide the dimension, of two and of four numbers, as far as there are such."""
-    return [dim // size for size in (2, 4, 1) if dim % size == 0]
+def _part_counts(dim: int, *, is_exacting: bool) -> list[int]:
+    """Parts of a product quantizer that divide the dimension: of two, four and one number, as far as there are such."""
+    return [dim // size for size in ((1, 2, 4) if is_exacting else (2, 4, 1)) if dim % size == 0]
 
 
 def _not_here(name: str, metric: Metric, supported: Collection[str]) -> UnsupportedError:

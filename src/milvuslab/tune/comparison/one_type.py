@@ -57,7 +57,7 @@ class Budget:
     curve_query_count: int = 1_000
     in_flight: int = 8
     single_count: int = 500
-    single_s: float = 1.5
+    single_s: float = 3.0
     throughput_s: float = 1.0
     repeat_count: int = 3
     curve_steps: tuple[int, ...] = (-8, -4, -2, 0, 3, 7)
@@ -109,7 +109,7 @@ class TypeBench:
             supported=self._gateway.capabilities.index_types.get(self._task.kind, frozenset()),
             metric=self._task.metric, row_count=self._task.vectors.row_count, dim=self._task.vectors.dim,
             limit=self._task.k, types=[about["index_type"]], field_name=VECTOR_FIELD,
-            builds_per_type=self._task.budget.builds_per_type,
+            builds_per_type=self._task.budget.builds_per_type, recall_target=self._task.recall_target,
         )  # fmt: skip
         search_count = short_bytes = 0
         for candidate in candidates:
