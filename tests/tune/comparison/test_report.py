@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from milvuslab.tune.comparison import write_report
+from milvuslab.tune.comparison import one_type, write_report
 from milvuslab.tune.comparison.figures import make_figures
 from milvuslab.tune.comparison.report import render_page
 from milvuslab.tune.comparison.words import WORDS
@@ -96,3 +96,9 @@ def test_nothing_tuned_is_a_page_too(tmp_path):
     path = write_report(sample(ANNOY, folder=tmp_path))
     assert path == tmp_path / "report.html"
     assert "No type was shown to reach the recall" in path.read_text(encoding="utf-8")
+
+
+def test_a_tail_that_not_every_repeat_has_is_not_told():
+    repeats = [{"service_ms_p99": None}, {"service_ms_p99": 28.0}, {"service_ms_p99": 31.0}]
+    assert one_type._median(repeats, "service_ms_p99") is None
+    assert one_type._median(repeats[1:], "service_ms_p99") == 29.5

@@ -281,8 +281,10 @@ class TypeBench:
 
 
 def _median(metrics: list[dict[str, float | None]], name: str) -> float | None:
-    known = [value for one in metrics if (value := one[name]) is not None]
-    return statistics.median(known) if known else None
+    """None unless every repeat has it: the tail of the one repeat that was quick enough to have one is no median."""
+    known = [one[name] for one in metrics]
+    values = [value for value in known if value is not None]
+    return statistics.median(values) if len(values) == len(known) else None
 
 
 def _lower_bound(climb: Climb) -> float | None:
