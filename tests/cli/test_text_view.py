@@ -2,7 +2,7 @@ import pytest
 
 from milvuslab.apps.text.search import TextAnswer, TextHit
 from milvuslab.cli.output import cell_width
-from milvuslab.cli.text_view import answer_lines, snippet
+from milvuslab.cli.text.view import answer_lines, snippet
 
 
 def make_hit(text, highlights=(), title="제목"):

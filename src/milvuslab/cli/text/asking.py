@@ -1,0 +1,100 @@
+"""`milvuslab text`: questions."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import Annotated
+
+import typer
+
+from milvuslab.cli.command import Door, command
+from milvuslab.cli.text.noun import (
+    CollectionOption,
+    DocumentIdArgument,
+    LanguageOption,
+    LimitOption,
+    app,
+    find_document,
+    open_shelf,
+)
+from milvuslab.model.errors import UsageError
+
+__all__: list[str] = []
+
+
+@command(
+    app,
+    "search",
+    examples=[
+        "milvuslab text search 'how do volcanoes form'",
+        "milvuslab text search '표 만드는 방법' --limit 5",
+        "milvuslab text search 'bushfire' --source news --json",
+    ],
+)
+def search(
+    door: Door,
+    *,
+    question: Annotated[str, typer.Argument(metavar="QUESTION", help="What you want to know.")],
+    limit: LimitOption = 10,
+    language: LanguageOption = "",
+    source: Annotated[str, typer.Option("--source", help="Only documents of this source.", metavar="NAME")] = "",
+    after: Annotated[str, typer.Option("--after", help="Only documents of this day or later.", metavar="DAY")] = "",
+    before: Annotated[str, typer.Option("--before", help="Only documents before this day.", metavar="DAY")] = "",
+    min_score: Annotated[
+        float | None, typer.Option("--min-score", help="Only passages at least this near, -1 to 1.", metavar="COSINE")
+    ] = None,
+    collection: CollectionOption = "",
+    is_ungrouped: Annotated[
+        bool, typer.Option("--all-passages", help="Several passages of one document may appear.")
+    ] = False,
+) -> None:
+    """Find passages by meaning. The question's language chooses the collection unless you do."""
+    from milvuslab.apps.text.search import TextQuery, search_text
+    from milvuslab.cli.text.view import answer_lines
+
+    query = TextQuery(
+        text=question,
+        limit=limit,
+        language=language,
+        source=source,
+        published_after_s=_unix_s(after, "--after"),
+        published_before_s=_unix_s(before, "--before"),
+        min_score=min_score,
+        is_grouped=not is_ungrouped,
+    )
+    _check_length(question, door.workspace.settings.query_limit_chars)
+    answer = search_text(open_shelf(door).choose(question, language=language, collection=collection), query)
+    door.show(answer.as_dict(), answer_lines(answer))
+
+
+@command(app, "similar", examples=["milvuslab text similar DOCUMENT_ID --limit 5"])
+def similar(
+    door: Door, *, document_id: DocumentIdArgument, limit: LimitOption = 10, collection: CollectionOption = ""
+) -> None:
+    """Find documents like one that is there."""
+    from milvuslab.apps.text.search import find_similar_documents
+    from milvuslab.cli.text.view import answer_lines
+
+    holder, _ = find_document(open_shelf(door), document_id, collection=collection)
+    answer = find_similar_documents(holder, document_id, limit=limit)
+    door.show(answer.as_dict(), answer_lines(answer))
+
+
+def _check_length(question: str, limit_chars: int) -> None:
+    if len(question) > limit_chars:
+        raise UsageError(
+            f"the question has {len(question):,} characters, more than {limit_chars:,}",
+            hint="ask shorter, or raise MILVUSLAB_QUERY_LIMIT_CHARS",
+        )
+
+
+def _unix_s(day: str, option: str) -> int | None:
+    if not day:
+        return None
+    try:
+        parsed = datetime.fromisoformat(day)
+    except ValueError:
+        raise UsageError(f"{option} is {day!r}, which is no day", hint=f"write it as {option} 2024-01-31") from None
+    if parsed.tzinfo is None:
+        parsed = parsed.replace(tzinfo=timezone.utc)
+    return int(parsed.timestamp())
