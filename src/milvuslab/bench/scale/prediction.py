@@ -27,13 +27,13 @@ class Costs:
         load_s_per_part: bulk load of a file, whatever its size: the server's own looks at its tasks.
         load_s_per_row: bulk load of a row, besides what grows with its bytes.
         load_s_per_byte: bulk load of one byte.
-        index_cpu_s_per_value: reading, encoding and writing one number for an index.
+        index_cpu_s_per_byte: encoding and writing one byte of an index.
         assign_cpu_s_per_product: one number of a row compared with one of a list's centre.
         train_cpu_s_per_product: lists squared x dim: the training of one segment.
         index_core_ratio: share of the cores that index builds keep busy.
         open_s: until a collection is loaded, besides what grows with it.
         open_s_per_byte: reading one byte of index.
-        open_ratio: memory held while segments are loaded and given back after, for each byte of index.
+        open_segments: segments whose index is held twice while a collection is loaded, at most.
         measure_s: choosing the parameter and one search at a time, besides the open loop.
         measure_s_per_row: the same, for each row.
         start_s: start of the server, and the report.
@@ -49,24 +49,24 @@ class Costs:
     """
 
     generate_s_per_value: float = 6.8e-9
-    compare_s_per_product: float = 3.4e-11
+    compare_s_per_product: float = 2.95e-11
     load_s_per_part: float = 1.5
     load_s_per_row: float = 1.0e-6
-    load_s_per_byte: float = 1.75e-8
-    index_cpu_s_per_value: float = 9.2e-8
-    assign_cpu_s_per_product: float = 1.54e-10
-    train_cpu_s_per_product: float = 3.5e-7
+    load_s_per_byte: float = 1.68e-8
+    index_cpu_s_per_byte: float = 5.2e-8
+    assign_cpu_s_per_product: float = 9.5e-11
+    train_cpu_s_per_product: float = 2.5e-7
     index_core_ratio: float = 0.88
     open_s: float = 4.2
     open_s_per_byte: float = 5.9e-9
-    open_ratio: float = 0.88
+    open_segments: float = 3.2
     measure_s: float = 5.0
     measure_s_per_row: float = 3.0e-7
     start_s: float = 6.0
     server_base_bytes: float = 220e6
     build_bytes_per_byte: float = 2.4
     import_bytes: float = 750e6
-    loaded_bytes_per_row: float = 80.0
+    loaded_bytes_per_row: float = 70.0
     disk_base_bytes: float = 350e6
     disk_bytes_per_row: float = 24.0
     stored_ratio: float = 0.89
@@ -130,15 +130,15 @@ def predict(case: ScaleCase, *, costs: Costs = COSTS) -> Prediction:
     part_bytes = (4.0 * dim + 8) * case.part_rows
     builds = min(case.core_count, parts)
     speed = case.core_count / 2  # generation and comparison use all cores; the constants are of two
+    code_bytes = float(rows) * case.code_bytes
     index_cpu_s = (
-        costs.index_cpu_s_per_value * rows * dim
+        costs.index_cpu_s_per_byte * code_bytes
         + costs.assign_cpu_s_per_product * rows * dim * lists
         + costs.train_cpu_s_per_product * parts * dim * lists**2
     )
-    code_bytes = float(rows) * case.code_bytes
     loaded_bytes = costs.server_base_bytes + code_bytes + rows * costs.loaded_bytes_per_row
     build_bytes = costs.server_base_bytes + costs.build_bytes_per_byte * part_bytes * builds
-    open_bytes = loaded_bytes + costs.open_ratio * code_bytes
+    open_bytes = loaded_bytes + min(costs.open_segments, parts) * code_bytes / parts
     stored_bytes = costs.disk_base_bytes + costs.stored_ratio * vector_bytes + rows * costs.disk_bytes_per_row
     disk_bytes = stored_bytes + costs.index_ratios[case.index_type] * code_bytes
     return Prediction(
