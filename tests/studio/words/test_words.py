@@ -1,6 +1,7 @@
 """Both languages say everything, and nothing is kept that no page says."""
 
 import ast
+import importlib
 import re
 import string
 from pathlib import Path
@@ -32,10 +33,18 @@ def test_both_languages_have_the_same_keys_and_places():
         assert placeholders(text) == placeholders(WORDS["ko"][key]), key
 
 
+@pytest.mark.parametrize("language", ["english", "korean"])
+def test_no_page_says_what_another_page_says(language):
+    names = [path.stem for path in (ROOM / "words" / language).glob("*.py") if path.stem != "__init__"]
+    tables = [importlib.import_module(f"milvuslab.studio.words.{language}.{name}").WORDS for name in names]
+    keys = [key for table in tables for key in table]
+    assert len(keys) == len(set(keys))
+    assert set(keys) == set(WORDS[{"english": "en", "korean": "ko"}[language]])
+
+
 def test_every_key_is_used_and_every_used_key_is_there():
-    said = set().union(
-        *(strings_of(path) for path in ROOM.rglob("*.py") if path.parent.name != "words" or path.name == "words.py")
-    )
+    tables = {path for language in ("english", "korean") for path in (ROOM / "words" / language).rglob("*.py")}
+    said = set().union(*(strings_of(path) for path in ROOM.rglob("*.py") if path not in tables))
     assert sorted(set(WORDS["en"]) - said) == []
     prefixes = {key.split(".")[0] for key in WORDS["en"]}
     looks_like_key = {text for text in said if re.fullmatch(rf"({'|'.join(prefixes)})\.[a-z_]+", text)}

@@ -1,0 +1,7 @@
+"""What the page of the pictures says in English."""
+
+from __future__ import annotations
+
+__all__ = ["WORDS"]
+
+WORDS: dict[str, str] = {}
