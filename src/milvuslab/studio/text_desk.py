@@ -5,17 +5,14 @@ Handlers of the event loop call `run`, which takes one of `search_concurrency` t
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import datetime as dt
-import functools
 import hashlib
 import math
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from milvuslab.apps.text.document import (
     StoredDocument,
@@ -31,6 +28,7 @@ from milvuslab.data.document import Document, clean_text, clean_title, make_docu
 from milvuslab.data.language import detect_language
 from milvuslab.model.errors import ConflictError, LimitError, NotFoundError, TimedOutError, UsageError
 from milvuslab.model.filter import where
+from milvuslab.studio.desk_threads import DeskThreads
 
 if TYPE_CHECKING:
     from milvuslab.apps.text.collection import TextCollection
@@ -69,7 +67,7 @@ class AddedDocument:
     found_after_ms: float | None = None
 
 
-class TextDesk:
+class TextDesk(DeskThreads):
     """Search, similar documents, reading, adding and deleting, on one server.
 
     Args:
@@ -89,6 +87,7 @@ class TextDesk:
         settings: Settings,
         metrics: StudioMetrics,
     ) -> None:
+        super().__init__(thread_count=settings.search_concurrency, name="text")
         self.server = server
         self.settings = settings
         self._servers = servers
@@ -99,16 +98,6 @@ class TextDesk:
         self._stats_lock = threading.Lock()
         self._stats: list[TextStats] = []
         self._counted_at_s = -math.inf
-        self._threads = ThreadPoolExecutor(settings.search_concurrency, thread_name_prefix="text")
-
-    async def run(self, function: Callable[..., _T], *args: Any, **named: Any) -> _T:
-        """Calls a method of the desk on one of its threads."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, functools.partial(function, *args, **named))
-
-    def close(self) -> None:
-        """Lets calls that wait go; those that run end by themselves."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
 
     def search(self, query: TextQuery, *, collection: str = "") -> TextAnswer:
         """The passages nearest to the question; see `search_text`."""

@@ -7,25 +7,23 @@ Methods block for a moment; the event loop calls them through `run`.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import dataclasses
-import functools
 import re
 import secrets
 import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 from milvuslab.journal.job import Job, read_job
 from milvuslab.machine import write_text
 from milvuslab.model.errors import ConflictError, MilvusLabError, NotFoundError
+from milvuslab.studio.desk_threads import DeskThreads
 from milvuslab.studio.lab.order import LabOrder, check_file, job_id_of, read_order, write_order
 from milvuslab.tune.comparison import Comparison, read_comparison
 
@@ -38,7 +36,6 @@ _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _STOP_TIMEOUT_S = 20.0
 _CLOSE_TIMEOUT_S = 5.0
 _KEPT_MAX = 200
-_T = TypeVar("_T")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +64,7 @@ class LabEntry:
         return self.state in ("starting", "running")
 
 
-class LabDesk:
+class LabDesk(DeskThreads):
     """The comparisons of one workspace. Safe to use from many threads.
 
     Args:
@@ -77,6 +74,7 @@ class LabDesk:
     """
 
     def __init__(self, *, settings: Settings, child_environment: Mapping[str, str], working_dir: Path) -> None:
+        super().__init__(thread_count=2, name="lab")
         self.settings = settings
         self._child_environment = dict(child_environment)
         self._working_dir = working_dir
@@ -85,12 +83,6 @@ class LabDesk:
         self._lock = threading.Lock()
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._known: dict[str, Comparison] = {}
-        self._threads = ThreadPoolExecutor(2, thread_name_prefix="lab")
-
-    async def run(self, function: Callable[..., _T], *args: Any, **named: Any) -> _T:
-        """Calls a method of the desk on one of its threads."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, functools.partial(function, *args, **named))
 
     def close(self) -> None:
         """Stops what this studio started; nobody would be left to watch it."""
@@ -100,7 +92,7 @@ class LabDesk:
             process.terminate()
         for process in running:
             _wait_or_kill(process, timeout_s=_CLOSE_TIMEOUT_S)
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        super().close()
 
     def start(self, order: LabOrder) -> str:
         """Starts a comparison and returns its id; its process says in the job how far it is.
