@@ -9,6 +9,7 @@
     │   ├── ConflictError        the thing exists already, or is in use
     │   ├── UnsupportedError     this server, platform or installation cannot do it
     │   ├── LimitError           the request is larger than a limit allows
+    │   ├── MediaError           a file is of no type that is read, or is damaged
     │   └── ForbiddenError       the caller did not show the right to do it
     ├── ServerError              a server refused or is away
     │   ├── UnreachableError     nothing answers at the address; retryable
@@ -36,6 +37,7 @@ __all__ = [
     "FilterError",
     "ForbiddenError",
     "LimitError",
+    "MediaError",
     "MilvusLabError",
     "NotFoundError",
     "PartialError",
@@ -154,6 +156,12 @@ class LimitError(UsageError):
     """The request is larger than a limit allows; the message names the limit and its setting."""
 
     http_status = 413
+
+
+class MediaError(UsageError):
+    """A file that was handed over is of no type that is read here, or is damaged."""
+
+    http_status = 415
 
 
 class ForbiddenError(UsageError):
