@@ -274,6 +274,14 @@ SETTINGS: dict[str, Setting] = {
             help="Largest body of one HTTP request.",
         ),
         Setting(
+            name="upload_limit_bytes",
+            kind=int,
+            default=20_000_000,
+            minimum=1_000,
+            maximum=200_000_000,
+            help="Largest body of one HTTP request that brings pictures.",
+        ),
+        Setting(
             name="result_limit",
             kind=int,
             default=100,
@@ -322,6 +330,15 @@ SETTINGS: dict[str, Setting] = {
             maximum=1_024,
             help="Texts in one request to an embedding service, or in one batch of sentence-transformers. "
             "The encoders that run on ONNX take each text alone.",
+        ),
+        Setting(
+            name="embed_cache_bytes",
+            kind=int,
+            default=1_000_000_000,
+            minimum=0,
+            maximum=10**13,
+            help="Size of the file in which vectors of passages are kept, so that the same text is embedded once; 0 keeps none. "
+            "A passage takes 1.7 kB at 384 dimensions.",
         ),
         Setting(
             name="openai_base_url",

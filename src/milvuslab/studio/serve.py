@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from milvuslab.model.errors import ConfigError, ConflictError, missing_extra
 from milvuslab.studio.guard.address import AddressCheck, is_loopback
+from milvuslab.studio.guard.body import BodyLimits
 from milvuslab.studio.guard.door import Door
 from milvuslab.studio.guard.key import KeyCheck
 from milvuslab.studio.studio import Studio, open_studio
@@ -119,7 +120,7 @@ def build_door(studio: Studio) -> Door:
         metrics=studio.metrics,
         address=AddressCheck(host=settings.studio_host, public_url=settings.studio_public_url),
         key=key,
-        body_limit_bytes=settings.request_limit_bytes,
+        limits=BodyLimits(request_bytes=settings.request_limit_bytes, upload_bytes=settings.upload_limit_bytes),
     )
 
 

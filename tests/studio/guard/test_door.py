@@ -1,12 +1,14 @@
 """The door with scripted applications behind it: what it lets through, adds, counts and survives."""
 
 import asyncio
+import contextlib
 import json
 
 import pytest
 
 from milvuslab.model.settings import Secret
 from milvuslab.studio.guard.address import AddressCheck
+from milvuslab.studio.guard.body import BodyLimits, BodyRefusedError, UploadRoom
 from milvuslab.studio.guard.door import Door
 from milvuslab.studio.guard.key import KeyCheck
 from milvuslab.studio.metrics import StudioMetrics
@@ -27,10 +29,10 @@ async def half_broken(scope, receive, send):
     raise RuntimeError("a fault after the first byte")
 
 
-def make_door(*, api=echo, pages=echo, key="", limit_bytes=1_000):
+def make_door(*, api=echo, pages=echo, key="", limit_bytes=1_000, upload_bytes=2_000):
     return Door(
         api=api, pages=pages, metrics=StudioMetrics(with_process=False), address=AddressCheck(host="127.0.0.1"),
-        key=KeyCheck(Secret(key)), body_limit_bytes=limit_bytes,
+        key=KeyCheck(Secret(key)), limits=BodyLimits(request_bytes=limit_bytes, upload_bytes=upload_bytes),
     )  # fmt: skip
 
 
@@ -71,6 +73,32 @@ def test_a_body_passes_whole_up_to_the_limit_and_not_beyond():
     for headers in ({}, {"content_length": "11"}):
         status, _, body = ask(door, method="POST", body=(b"12345", b"678901"), **headers)
         assert (status, json.loads(body)["code"]) == (413, "limit")
+
+
+def test_pictures_have_a_limit_of_their_own_which_names_its_setting():
+    door = make_door(limit_bytes=10, upload_bytes=20)
+    assert ask(door, "/api/v1/images/search", method="POST", body=(b"x" * 20,))[2] == b"got 20"
+    status, _, body = ask(door, "/api/v1/images/search", method="POST", body=(b"x" * 21,))
+    assert (status, json.loads(body)["context"]["setting"]) == (413, "upload_limit_bytes")
+    assert ask(door, "/api/v1/images/x", method="DELETE", body=(b"x" * 11,))[0] == 413
+    status, _, body = ask(door, "/api/v1/text/documents", method="POST", body=(b"x" * 11,))
+    assert (status, json.loads(body)["context"]["setting"]) == (413, "request_limit_bytes")
+
+
+def test_uploads_under_way_together_have_room_for_four_and_give_it_back():
+    async def crowd(count):
+        scope = {"type": "http", "method": "POST", "path": "/api/v1/images/search", "headers": []}
+        room = UploadRoom(BodyLimits(request_bytes=10, upload_bytes=20))
+        with contextlib.ExitStack() as stack:
+            for _ in range(count):
+                stack.enter_context(room.held(scope))
+        with room.held(scope):
+            return True
+
+    assert asyncio.run(crowd(4))
+    with pytest.raises(BodyRefusedError) as refused:
+        asyncio.run(crowd(5))
+    assert (refused.value.problem.status, refused.value.problem.headers["Retry-After"]) == (429, "2")
 
 
 def test_a_fault_becomes_an_answer_and_is_logged(caplog):

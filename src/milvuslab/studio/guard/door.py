@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from milvuslab.studio.guard.address import AddressCheck
-from milvuslab.studio.guard.body import BodyRefusedError, read_body, replay
+from milvuslab.studio.guard.body import BodyLimits, BodyRefusedError, UploadRoom, read_body, replay
 from milvuslab.studio.guard.headers import security_headers
 from milvuslab.studio.guard.key import KeyCheck
 from milvuslab.studio.guard.wire import App, Message, Receive, Scope, Send, header, send_problem, send_whole
@@ -39,7 +39,7 @@ class Door:
         metrics: counts requests; also answers `/metrics`.
         address: which names and origins are taken.
         key: who is let in.
-        body_limit_bytes: largest body.
+        limits: largest bodies.
     """
 
     def __init__(
@@ -50,14 +50,15 @@ class Door:
         metrics: StudioMetrics,
         address: AddressCheck,
         key: KeyCheck,
-        body_limit_bytes: int,
+        limits: BodyLimits,
     ) -> None:
         self._api = api
         self._pages = pages
         self._metrics = metrics
         self._address = address
         self._key = key
-        self._body_limit_bytes = body_limit_bytes
+        self._limits = limits
+        self._room = UploadRoom(limits)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one connection."""
@@ -108,11 +109,11 @@ class Door:
             await send_problem(send, problem, request_id=request_id)
             return
         try:
-            body = await read_body(scope, receive, limit_bytes=self._body_limit_bytes)
+            with self._room.held(scope):
+                body = await read_body(scope, receive, limits=self._limits)
+                await self._inner(scope)(scope, replay(body, receive), send)
         except BodyRefusedError as refused:
             await send_problem(send, refused.problem, request_id=request_id)
-            return
-        await self._inner(scope)(scope, replay(body, receive), send)
 
     def _inner(self, scope: Scope) -> App:
         if scope["path"] == "/metrics" and scope["method"] == "GET":
