@@ -5,7 +5,7 @@ import concurrent.futures
 import numpy as np
 import pytest
 
-from milvuslab.model.collection import Consistency, DataType, FieldSpec
+from milvuslab.model.collection import Consistency, DataType, FieldSpec, FunctionSpec
 from milvuslab.model.errors import FilterError, NotFoundError, SchemaError, UnsupportedError
 from milvuslab.model.filter import where
 from milvuslab.model.index import IndexSpec
@@ -210,3 +210,36 @@ def test_one_gateway_serves_many_threads(gateway, library):
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(look_up, range(60)))
     assert answers == [([key], [f"book {key}"], [1900 + key]) for key in range(60)]
+
+
+def test_a_function_makes_the_vectors_of_words(gateway, filled, needs):
+    needs("full_text")
+    words = FieldSpec(
+        name="words", data_type=DataType.VARCHAR, max_length_bytes=200, analyzer={"tokenizer": "standard"}
+    )
+    sparse = FieldSpec(name="sparse", data_type=DataType.SPARSE_FLOAT_VECTOR)
+    function = FunctionSpec(name="bm25", input_field="words", output_field="sparse")
+    index = IndexSpec(field_name="sparse", index_type="SPARSE_INVERTED_INDEX", metric=Metric.BM25)
+    texts = ["벡터 검색", "표 만들 방법", "벡터 벡터 색인", "index of a vector"]
+    columns = {"id": np.arange(4), "vector": vectors(4), "words": texts}
+    name = filled(KEY, VECTOR, words, sparse, columns=columns, indexes=(FLAT, index), functions=(function,))
+    described = gateway.collections.describe(name)
+    assert described.functions == (function,)
+    assert described.field("words").analyzer == words.analyzer
+    hits = gateway.search(name, ["벡터", "Index 표", "nothing"], field="sparse", limit=4, output_fields=["words"])
+    assert hits.metric is Metric.BM25
+    assert [set(hits.ids[hits.of_query(query)].tolist()) for query in range(3)] == [{0, 2}, {1, 3}, set()]
+    assert hits.ids[0] == 2, "the word stands twice there"
+    assert (hits.scores > 0).all()
+    assert hits.columns["words"][0] == texts[2]
+    only = gateway.search(name, "벡터", field="sparse", limit=4, where=where("id") < 2)
+    assert only.ids.tolist() == [0]
+    sent = gateway.prepare_searches(name, ["벡터"], field="sparse", limit=4)
+    assert sent.parse(sent.send(0, timeout_s=10).result_bytes()).ids.tolist() == [2, 0]
+    assert sorted(gateway.rows.query(name)) == ["id", "vector", "words"]
+    with pytest.raises(SchemaError, match="by a function"):
+        gateway.rows.insert(name, {**columns, "sparse": [{1: 1.0}] * 4})
+    with pytest.raises(SchemaError, match="must be text"):
+        gateway.search(name, [{1: 1.0}], field="sparse", limit=4)
+    with pytest.raises(SchemaError, match="keeps no values"):
+        gateway.rows.query(name, fields=["sparse"])

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from milvuslab.model.collection import CollectionSpec, Consistency, DataType, FieldSpec, check_name
+from milvuslab.model.collection import CollectionSpec, Consistency, DataType, FieldSpec, FunctionSpec, check_name
 from milvuslab.model.errors import NotFoundError, SchemaError
 
 ID = FieldSpec(name="id", data_type=DataType.INT64, is_primary=True)
@@ -109,6 +109,7 @@ def test_every_type_can_be_a_field(data_type):
             id="array of endless text",
         ),
         pytest.param({"data_type": DataType.INT64, "max_capacity": 8}, "only ARRAY", id="number with capacity"),
+        pytest.param({"data_type": DataType.INT64, "analyzer": {}}, "only a VARCHAR", id="number cut into words"),
     ],
 )  # fmt: skip
 def test_fields_that_milvus_refuses(values, message):
@@ -125,3 +126,33 @@ def test_names_that_milvus_takes(name):
 def test_names_that_milvus_refuses(name):
     with pytest.raises(SchemaError, match="no collection name"):
         check_name(name, what="collection")
+
+
+WORDS = FieldSpec(name="words", data_type=DataType.VARCHAR, max_length_bytes=100, analyzer={})
+SPARSE = FieldSpec(name="sparse", data_type=DataType.SPARSE_FLOAT_VECTOR)
+BM25 = FunctionSpec(name="bm25", input_field="words", output_field="sparse")
+
+
+def test_a_function_fills_a_field():
+    spec = CollectionSpec(name="books", fields=(ID, VECTOR, WORDS, SPARSE), functions=(BM25,))
+    assert spec.computed_names == {"sparse"}
+    assert hash(spec) == hash(dataclasses.replace(spec)), "an analyzer is a mapping"
+    assert CollectionSpec(name="books", fields=(ID, VECTOR)).computed_names == frozenset()
+
+
+@pytest.mark.parametrize(
+    "functions, message",
+    [
+        pytest.param([dataclasses.replace(BM25, input_field="language")], "no analyzer", id="reads text that is not cut"),
+        pytest.param([dataclasses.replace(BM25, output_field="vector")], "FLOAT_VECTOR", id="writes a dense vector"),
+        pytest.param([BM25, dataclasses.replace(BM25, name="other")], "the same field", id="two write one field"),
+    ],
+)  # fmt: skip
+def test_functions_that_milvus_refuses(functions, message):
+    with pytest.raises(SchemaError, match=message):
+        CollectionSpec(name="books", fields=(ID, VECTOR, LANGUAGE, WORDS, SPARSE), functions=tuple(functions))
+
+
+def test_a_function_names_fields_that_are_there():
+    with pytest.raises(NotFoundError, match="no field sparse"):
+        CollectionSpec(name="books", fields=(ID, VECTOR, WORDS), functions=(BM25,))

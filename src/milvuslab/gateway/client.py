@@ -116,7 +116,7 @@ class Gateway:
         Args:
             name: collection or alias; it must be loaded.
             vectors: (nq, dim) floats, or one of (dim,); packed uint8 for binary fields; a list of
-                `{dimension: weight}` for sparse ones.
+                `{dimension: weight}` for sparse ones; a list of texts for those that a BM25 function fills.
             limit: most hits of one query, 1 to 16,384.
             field: the vector field; None where there is only one.
             metric: None takes the index's.

@@ -174,8 +174,8 @@ def prepare_searches(
     condition = True if where is None else render_filter(where, spec)
     if condition is False:
         raise FilterError("the filter passes no row, so nothing would be sent", hint="measure with another filter")
-    used = metric or session.metric_of(name, target.name) or usual_metric(target)
-    blobs = query_blobs(target, queries, where=f"the query for {name}.{target.name}")
+    used = metric or session.metric_of(name, target.name) or usual_metric(spec, target)
+    blobs = query_blobs(spec, target, queries)
     if not 1 <= batch_rows <= len(blobs):
         raise UsageError(f"{len(blobs)} queries make no request of {batch_rows}", hint="give more queries")
     requests = [

@@ -12,8 +12,7 @@ import numpy as np
 from milvuslab.gateway.client import Gateway
 from milvuslab.gateway.indexes import start_index
 from milvuslab.gateway.session import Session
-from milvuslab.gateway.wire.schema import schema_to_message
-from milvuslab.model.collection import CollectionSpec, Consistency, DataType, FieldSpec
+from milvuslab.model.collection import CollectionSpec, Consistency, DataType, FieldSpec, FunctionSpec
 from milvuslab.model.errors import RejectedError, TimedOutError
 from milvuslab.model.filter import where
 from milvuslab.model.index import IndexSpec
@@ -310,21 +309,12 @@ def _try_replicas(bench: Bench) -> None:
 
 
 def _try_full_text(bench: Bench) -> None:
-    protos = bench.session.protos
-    text = FieldSpec(name="text", data_type=DataType.VARCHAR, max_length_bytes=100)
+    text = FieldSpec(name="text", data_type=DataType.VARCHAR, max_length_bytes=100, analyzer={"tokenizer": "standard"})
     sparse = FieldSpec(name="sparse", data_type=DataType.SPARSE_FLOAT_VECTOR)
-    schema = schema_to_message(CollectionSpec(name=bench.name, fields=(_KEY, text, sparse)))
-    schema.fields[1].type_params.extend(protos.key_values({"enable_analyzer": "true"}))
-    schema.functions.add(
-        name="bm25", type=protos.schema.FunctionType.BM25, input_field_names=["text"], output_field_names=["sparse"]
-    )
-    request = protos.milvus.CreateCollectionRequest(
-        collection_name=bench.name, schema=schema.SerializeToString(), shards_num=1
-    )
-    bench.session.caller.change("CreateCollection", request, what="create with a BM25 function")
-    described = protos.milvus.DescribeCollectionRequest(collection_name=bench.name)
-    answer = bench.session.caller.read("DescribeCollection", described, what="describe")
-    _expect(len(answer.schema.functions), 1, "a BM25 function")
+    function = FunctionSpec(name="bm25", input_field="text", output_field="sparse")
+    spec = CollectionSpec(name=bench.name, fields=(_KEY, text, sparse), functions=(function,))
+    bench.gateway.collections.create(spec)
+    _expect(bench.gateway.collections.describe(bench.name).functions, (function,), "a BM25 function")
 
 
 def _call_trial(method: str, **fields: Any) -> Callable[[Bench], None]:

@@ -53,12 +53,15 @@ def output_names(spec: CollectionSpec, fields: Sequence[str] | None) -> list[str
     """The columns to ask for: the primary key first, each name once.
 
     Raises:
-        SchemaError: a name that is neither in the schema nor possibly a dynamic field.
+        SchemaError: a name that is neither in the schema nor possibly a dynamic field, or a field that a function fills:
+            servers do not give it back (Milvus docs 2.5, full-text-search.md).
     """
-    known = [field.name for field in spec.fields]
+    known = [field.name for field in spec.fields if field.name not in spec.computed_names]
     if fields is None:
         return [*known, "$meta"] if spec.has_dynamic_field else known
     for name in fields:
+        if name in spec.computed_names:
+            raise SchemaError(f"{spec.name} keeps no values of {name}: a function makes them", hint="leave it out")
         if name not in known and not spec.has_dynamic_field:
             raise SchemaError(f"{spec.name} has no field {name}", hint=suggest(name, known))
     return list(dict.fromkeys([spec.primary.name, *fields]))

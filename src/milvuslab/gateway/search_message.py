@@ -32,6 +32,8 @@ LIMIT_MAX = 16_384
 """Most hits of one query (`quotaAndLimits.limits.topK`, milvus.yaml 2.3)."""
 
 _PLACEHOLDERS = {DataType.BINARY_VECTOR: 100, DataType.FLOAT_VECTOR: 101, DataType.SPARSE_FLOAT_VECTOR: 104}
+_TEXT_PLACEHOLDER = 21
+"""`PlaceholderType.VarChar`: the server makes the query vector of a text with the function that made the field's."""
 
 
 def target_field(spec: CollectionSpec, name: str | None) -> FieldSpec:
@@ -56,24 +58,47 @@ def check_names(spec: CollectionSpec, names: Sequence[str]) -> None:
     """Raises NotFoundError for a field that is neither in the schema nor can be dynamic."""
     known = [one.name for one in spec.fields]
     for name in names:
+        if name in spec.computed_names:
+            raise SchemaError(f"{spec.name} keeps no values of {name}: a function makes them", hint="leave it out")
         if name not in known and not spec.has_dynamic_field:
             raise NotFoundError(f"{spec.name} has no field {name}", hint=suggest(name, known))
 
 
-def usual_metric(field: FieldSpec) -> Metric:
+def usual_metric(spec: CollectionSpec, field: FieldSpec) -> Metric:
     """What a server takes when an index names none; a field without an index is searched with it."""
+    if field.name in spec.computed_names:
+        return Metric.BM25
     usual = {DataType.BINARY_VECTOR: Metric.HAMMING, DataType.SPARSE_FLOAT_VECTOR: Metric.IP}
     return usual.get(field.data_type, Metric.COSINE)
 
 
-def query_blobs(field: FieldSpec, vectors: Any, *, where: str) -> list[bytes]:
-    """The bytes of each query as a placeholder takes them, checked against the field."""
+def query_blobs(spec: CollectionSpec, field: FieldSpec, vectors: Any) -> list[bytes]:
+    """The bytes of each query as a placeholder takes them, checked against the field.
+
+    A field that a function fills takes texts, one or a list.
+
+    Raises:
+        SchemaError: they do not fit the field.
+    """
+    where = f"the query for {spec.name}.{field.name}"
+    if field.name in spec.computed_names:
+        return _text_blobs(vectors, where=where)
     if field.data_type is DataType.SPARSE_FLOAT_VECTOR:
         return sparse_to_bytes(sparse_rows([vectors] if isinstance(vectors, Mapping) else vectors, where=where))
     table = checked_queries(field, vectors, where=where)
     width = table.shape[1] * table.itemsize
     data = table.tobytes()
     return [data[begin : begin + width] for begin in range(0, len(data), width)]
+
+
+def _text_blobs(texts: Any, *, where: str) -> list[bytes]:
+    texts = [texts] if isinstance(texts, str) else list(texts)
+    if not texts or not all(isinstance(text, str) for text in texts):
+        raise SchemaError(f"{where} must be text: the server makes the vectors of this field", hint='["words"]')
+    try:
+        return [text.encode() for text in texts]
+    except UnicodeEncodeError:
+        raise SchemaError(f"{where} holds half a surrogate pair, which is no text") from None
 
 
 def search_request(
@@ -95,9 +120,9 @@ def search_request(
     """The `SearchRequest` message of queries whose bytes `query_blobs` made."""
     protos = session.protos
     common = protos.common
-    group = common.PlaceholderGroup(
-        placeholders=[common.PlaceholderValue(tag="$0", type=_PLACEHOLDERS[target.data_type], values=blobs)]
-    )
+    is_text = target.name in session.spec(name).computed_names
+    kind = _TEXT_PLACEHOLDER if is_text else _PLACEHOLDERS[target.data_type]
+    group = common.PlaceholderGroup(placeholders=[common.PlaceholderValue(tag="$0", type=kind, values=blobs)])
     settings = {
         "anns_field": target.name,
         "topk": str(limit),
@@ -135,6 +160,9 @@ def hits_of(
     """The columns of a `SearchResultData` message."""
     ids = decode_ids(results.ids)
     scores = np.fromiter(results.scores, np.float32, len(results.scores))
+    if metric is Metric.BM25:
+        # Lite 3.2.2 answers with -score, servers with score (read in its index/sparse_inverted.py); neither is below 0.
+        scores = np.abs(scores)
     offsets = np.zeros(query_count + 1, dtype=np.int64)
     if len(results.topks) == query_count:
         np.cumsum(np.fromiter(results.topks, np.int64, query_count), out=offsets[1:])

@@ -58,9 +58,9 @@ def search(
     check_names(spec, [*output_fields, *([group_by] if group_by else [])])
     if limit < 1 or offset < 0 or limit + offset > LIMIT_MAX:
         raise LimitError(f"limit {limit} with offset {offset} is outside 1 to {LIMIT_MAX:,}")
-    used = metric or session.metric_of(name, target.name) or usual_metric(target)
+    used = metric or session.metric_of(name, target.name) or usual_metric(spec, target)
     condition = True if where is None else render_filter(where, spec)
-    blobs = query_blobs(target, vectors, where=f"the query for {name}.{target.name}")
+    blobs = query_blobs(spec, target, vectors)
     if condition is False:
         return _no_hits(spec, len(blobs), used, output_fields)
     asked_fields = list(dict.fromkeys([*output_fields, group_by])) if group_by else output_fields
@@ -101,7 +101,7 @@ def hybrid_search(
     for query in queries:
         target = target_field(spec, query.field)
         condition = True if query.where is None else render_filter(query.where, spec)
-        blobs = query_blobs(target, query.vectors, where=f"the query for {name}.{target.name}")
+        blobs = query_blobs(spec, target, query.vectors)
         query_count = len(blobs)
         requests.append(
             search_request(
@@ -110,7 +110,7 @@ def hybrid_search(
                 target,
                 blobs,
                 limit=query.limit,
-                metric=session.metric_of(name, target.name) or usual_metric(target),
+                metric=session.metric_of(name, target.name) or usual_metric(spec, target),
                 params=query.params,
                 condition=condition if condition is not False else _no_row(spec),
                 partitions=partitions,
@@ -151,7 +151,7 @@ def search_iterator(
     """Hits of one query, nearest first, page by page; see `Gateway.search_iterator`."""
     spec = session.spec(name)
     target = target_field(spec, field)
-    metric = session.metric_of(name, target.name) or usual_metric(target)
+    metric = session.metric_of(name, target.name) or usual_metric(spec, target)
 
     def ask(*, limit: int, offset: int = 0, within: DistanceRange | None = None) -> Hits:
         hits = search(

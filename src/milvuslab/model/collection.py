@@ -9,10 +9,12 @@ from __future__ import annotations
 import dataclasses
 import enum
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from milvuslab.model.errors import NotFoundError, SchemaError, suggest
 
-__all__ = ["CollectionSpec", "Consistency", "DataType", "FieldSpec", "check_name"]
+__all__ = ["CollectionSpec", "Consistency", "DataType", "FieldSpec", "FunctionSpec", "check_name"]
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,254}")
 _RESERVED = frozenset({"$meta", "RowID", "Timestamp"})
@@ -78,6 +80,8 @@ class FieldSpec:
         element_type: type of the elements of an ARRAY.
         is_primary: whether it is the key: INT64 or VARCHAR, exactly one of a collection.
         is_partition_key: whether rows are spread over partitions by its hash: INT64 or VARCHAR.
+        analyzer: how the server cuts a VARCHAR into words, by Milvus's names: `{"tokenizer": "standard"}`; an empty one
+            is the server's usual. None is a field that is not cut (Milvus docs 2.5, analyzer-overview.md).
         description: kept by the server.
     """
 
@@ -89,6 +93,7 @@ class FieldSpec:
     element_type: DataType | None = None
     is_primary: bool = False
     is_partition_key: bool = False
+    analyzer: Mapping[str, Any] | None = dataclasses.field(default=None, hash=False)
     description: str = ""
 
     def __post_init__(self) -> None:
@@ -103,6 +108,8 @@ class FieldSpec:
             self._check_array()
         elif self.element_type is not None or self.max_capacity is not None:
             raise SchemaError(f"field {self.name} is {self.data_type}; only ARRAY has elements and a capacity")
+        if self.analyzer is not None and self.data_type is not DataType.VARCHAR:
+            raise SchemaError(f"field {self.name} is {self.data_type}; only a VARCHAR is cut into words")
         self._check_length()
 
     def _check_dim(self) -> None:
@@ -134,6 +141,26 @@ class FieldSpec:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class FunctionSpec:
+    """A BM25 function: the server makes the sparse vectors of a field from the words of another.
+
+    Rows are written without the output field; it is searched with texts (Milvus docs 2.5, full-text-search.md).
+
+    Attributes:
+        name: letters, digits and '_', not beginning with a digit, at most 255.
+        input_field: VARCHAR with an analyzer.
+        output_field: SPARSE_FLOAT_VECTOR.
+    """
+
+    name: str
+    input_field: str
+    output_field: str
+
+    def __post_init__(self) -> None:
+        check_name(self.name, what="function")
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class CollectionSpec:
     """A collection as it is to be, or as a server described it.
 
@@ -147,6 +174,7 @@ class CollectionSpec:
         partition_count: partitions a partition key is hashed to, 1 to 4,096; None takes the server's 64 (2.3: 64,
             2.6: 16). Only with a partition key.
         consistency: level of searches that name none.
+        functions: fields that the server fills.
     """
 
     name: str
@@ -157,6 +185,7 @@ class CollectionSpec:
     shard_count: int = 1
     partition_count: int | None = None
     consistency: Consistency = Consistency.BOUNDED
+    functions: tuple[FunctionSpec, ...] = ()
 
     def __post_init__(self) -> None:
         check_name(self.name, what="collection")
@@ -178,6 +207,29 @@ class CollectionSpec:
             raise SchemaError(f"collection {self.name} has a partition_count but no partition key")
         if self.partition_count is not None and not 1 <= self.partition_count <= 4_096:
             raise SchemaError(f"collection {self.name} has {self.partition_count} partitions", hint="give 1 to 4096")
+        self._check_functions()
+
+    def _check_functions(self) -> None:
+        for function in self.functions:
+            words, vector = self.field(function.input_field), self.field(function.output_field)
+            if words.analyzer is None:
+                raise SchemaError(
+                    f"function {function.name} of {self.name} reads {words.name}, which has no analyzer",
+                    hint='give the field analyzer={"tokenizer": "standard"}',
+                )
+            if vector.data_type is not DataType.SPARSE_FLOAT_VECTOR:
+                raise SchemaError(
+                    f"function {function.name} of {self.name} writes {vector.name}, which is {vector.data_type}",
+                    hint="BM25 writes a SPARSE_FLOAT_VECTOR",
+                )
+        outputs = [function.output_field for function in self.functions]
+        if len(set(outputs)) < len(outputs):
+            raise SchemaError(f"two functions of {self.name} write the same field")
+
+    @property
+    def computed_names(self) -> frozenset[str]:
+        """Fields that the server fills: never written, and never read back."""
+        return frozenset(function.output_field for function in self.functions)
 
     @property
     def primary(self) -> FieldSpec:

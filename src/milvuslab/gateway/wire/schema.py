@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from milvuslab.gateway.wire.protos import load_protos
-from milvuslab.model.collection import CollectionSpec, Consistency, DataType, FieldSpec
+from milvuslab.model.collection import CollectionSpec, Consistency, DataType, FieldSpec, FunctionSpec
 from milvuslab.model.index import IndexReport, IndexSpec
 from milvuslab.model.metric import Metric
 
@@ -41,6 +42,8 @@ TYPE_NUMBERS: dict[DataType, int] = {
 
 _TYPES = {number: data_type for data_type, number in TYPE_NUMBERS.items()}
 _DYNAMIC_FIELD = "$meta"
+_BM25 = 1
+"""`schema.proto`'s FunctionType; other kinds call services and are none of ours."""
 _LENGTH_MAX_BYTES = 65_535
 _INDEX_STATES = {0: "None", 1: "Unissued", 2: "InProgress", 3: "Finished", 4: "Failed", 5: "Retry"}
 
@@ -56,6 +59,13 @@ def schema_to_message(spec: CollectionSpec) -> Any:
     )
     for field in spec.fields:
         message.fields.append(_field_to_message(field, is_auto_id=spec.is_auto_id and field.is_primary))
+    for function in spec.functions:
+        message.functions.add(
+            name=function.name,
+            type=_BM25,
+            input_field_names=[function.input_field],
+            output_field_names=[function.output_field],
+        )
     return message
 
 
@@ -86,6 +96,15 @@ def spec_from_message(answer: Any) -> CollectionSpec:
         shard_count=max(1, answer.shards_num),
         partition_count=(answer.num_partitions or None) if has_partition_key else None,
         consistency=Consistency(level) if level in {str(one) for one in Consistency} else Consistency.BOUNDED,
+        functions=tuple(
+            FunctionSpec(
+                name=function.name,
+                input_field=function.input_field_names[0],
+                output_field=function.output_field_names[0],
+            )
+            for function in schema.functions
+            if function.type == _BM25
+        ),
     )
 
 
@@ -131,6 +150,10 @@ def _field_to_message(field: FieldSpec, *, is_auto_id: bool) -> Any:
         type_params["max_length"] = str(field.max_length_bytes)
     if field.max_capacity is not None:
         type_params["max_capacity"] = str(field.max_capacity)
+    if field.analyzer is not None:
+        type_params["enable_analyzer"] = "true"
+        if field.analyzer:
+            type_params["analyzer_params"] = json.dumps(dict(field.analyzer))
     return protos.schema.FieldSchema(
         name=field.name,
         description=field.description,
@@ -158,8 +181,13 @@ def _field_from_message(message: Any) -> FieldSpec:
         element_type=element_type,
         is_primary=message.is_primary_key,
         is_partition_key=message.is_partition_key,
+        analyzer=_as_mapping(params.get("analyzer_params", "")) if _is_analyzed(params) else None,
         description=message.description,
     )
+
+
+def _is_analyzed(params: Mapping[str, str]) -> bool:
+    return params.get("enable_analyzer", "").lower() == "true"
 
 
 def _as_mapping(text: str) -> dict[str, Any]:

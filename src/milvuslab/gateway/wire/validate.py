@@ -62,7 +62,7 @@ def checked_batch(spec: CollectionSpec, columns: Mapping[str, ColumnData], *, wi
     Raises:
         SchemaError: a field is missing or unknown, lengths differ, or a value does not fit; names field and row.
     """
-    wanted = {field.name: field for field in spec.fields}
+    wanted = {field.name: field for field in spec.fields if field.name not in spec.computed_names}
     if spec.is_auto_id and not with_auto_id:
         wanted.pop(spec.primary.name)
     _check_names(spec, wanted, columns)
@@ -103,6 +103,8 @@ def _check_names(spec: CollectionSpec, wanted: Mapping[str, FieldSpec], columns:
             continue
         if spec.is_auto_id and name == spec.primary.name:
             raise SchemaError(f"{spec.name} makes its own {name}", hint=f"leave {name} out")
+        if name in spec.computed_names:
+            raise SchemaError(f"{spec.name} makes its own {name} by a function", hint=f"leave {name} out")
         if not spec.has_dynamic_field:
             raise SchemaError(f"{spec.name} has no field {name} and takes no dynamic ones", hint=suggest(name, wanted))
         if not name or name == "$meta" or not isinstance(name, str):
