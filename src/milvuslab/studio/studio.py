@@ -22,6 +22,7 @@ from milvuslab.studio.watch.servers import ServerWatch
 from milvuslab.studio.watch.source import WorkspaceSource
 
 if TYPE_CHECKING:
+    from milvuslab.embed.encoder import TextEncoder
     from milvuslab.model.settings import Settings
     from milvuslab.ops.workspace import Workspace
 
@@ -99,7 +100,7 @@ class Studio:
         *,
         settings: Settings,
         servers: ServerWatch,
-        encoders: EncoderWatch,
+        encoders: EncoderWatch[TextEncoder],
         jobs: JobShelf,
         lab: LabDesk,
         metrics: StudioMetrics,

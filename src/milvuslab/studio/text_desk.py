@@ -32,6 +32,7 @@ from milvuslab.studio.desk_threads import DeskThreads
 
 if TYPE_CHECKING:
     from milvuslab.apps.text.collection import TextCollection
+    from milvuslab.embed.encoder import TextEncoder
     from milvuslab.model.settings import Settings
     from milvuslab.studio.metrics import StudioMetrics
     from milvuslab.studio.watch.encoders import EncoderWatch
@@ -82,7 +83,7 @@ class TextDesk(DeskThreads):
         self,
         *,
         servers: ServerWatch,
-        encoders: EncoderWatch,
+        encoders: EncoderWatch[TextEncoder],
         server: str,
         settings: Settings,
         metrics: StudioMetrics,

@@ -13,6 +13,7 @@ from milvuslab.studio.watch.servers import ServerView
 if TYPE_CHECKING:
     from fastapi import APIRouter
 
+    from milvuslab.embed.encoder import TextEncoder
     from milvuslab.studio.text_desk import TextDesk
     from milvuslab.studio.watch.encoders import EncoderWatch
     from milvuslab.studio.watch.servers import ServerWatch
@@ -23,7 +24,7 @@ __all__ = ["make_system_router"]
 def make_system_router(
     *,
     servers: "ServerWatch",
-    encoders: "EncoderWatch",
+    encoders: "EncoderWatch[TextEncoder]",
     desk: "TextDesk",
     read_jobs: Callable[[], Sequence[Job]],
 ) -> "APIRouter":

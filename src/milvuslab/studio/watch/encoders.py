@@ -7,18 +7,16 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal
+from typing import Generic, Literal, TypeVar
 
 from milvuslab.model.errors import MilvusLabError, StartError
 from milvuslab.model.progress import Observer, Progress
-
-if TYPE_CHECKING:
-    from milvuslab.embed.encoder import TextEncoder
 
 __all__ = ["EncoderView", "EncoderWatch"]
 
 _LOG = logging.getLogger(__name__)
 _RETRY_S = 10.0
+_Encoder = TypeVar("_Encoder")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,16 +40,16 @@ class EncoderView:
     hint: str = ""
 
 
-class EncoderWatch:
-    """Opens encoders on threads of their own and gives those that are ready; safe to use from many threads.
+class EncoderWatch(Generic[_Encoder]):
+    """Opens encoders, of text or of pictures, on threads of their own and gives those that are ready; safe to use from many threads.
 
     Args:
         open_encoder: gives the encoder of a name; slow the first time.
     """
 
-    def __init__(self, open_encoder: Callable[[str, Observer], TextEncoder]) -> None:
+    def __init__(self, open_encoder: Callable[[str, Observer], _Encoder]) -> None:
         self._open_encoder = open_encoder
-        self._ready: dict[str, TextEncoder] = {}
+        self._ready: dict[str, _Encoder] = {}
         self._views: dict[str, EncoderView] = {}
         self._errors: dict[str, MilvusLabError] = {}
         self._failed_at_s: dict[str, float] = {}
@@ -68,7 +66,7 @@ class EncoderWatch:
             self._views[name] = EncoderView(name=name, state="opening")
         threading.Thread(target=self._open, args=(name,), name=f"encoder-{name}", daemon=True).start()
 
-    def get(self, name: str) -> TextEncoder:
+    def get(self, name: str) -> _Encoder:
         """The encoder, without waiting.
 
         Raises:
