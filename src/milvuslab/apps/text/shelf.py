@@ -92,11 +92,19 @@ class Shelf:
         with self._lock:
             self._open.pop(name, None)
 
-    def create(self, name: str, *, encoder: str) -> TextCollection:
-        """The collection of that name, made with this encoder when it is not there."""
+    def create(self, name: str, *, encoder: str, language: str = "") -> TextCollection:
+        """The collection of that name, made with this encoder when it is not there.
+
+        Args:
+            name: of the collection.
+            encoder: by name.
+            language: of most of its documents; empty when Korean may be among them.
+        """
         with self._lock:
             if name not in self._open:
-                self._open[name] = create_text_collection(self._gateway, name, encoder=self.encoder(encoder))
+                self._open[name] = create_text_collection(
+                    self._gateway, name, encoder=self.encoder(encoder), language=language
+                )
             return self._open[name]
 
     def create_for_language(self, language: str) -> TextCollection:
@@ -106,7 +114,7 @@ class Shelf:
             UsageError: no encoder is set for the language.
         """
         default = default_for(language)
-        return self.create(default.collection, encoder=default.encoder)
+        return self.create(default.collection, encoder=default.encoder, language=language)
 
     def choose(self, question: str, *, language: str = "", collection: str = "") -> TextCollection:
         """The collection a question goes to: the named one, else the language's, else that of the question's script.
