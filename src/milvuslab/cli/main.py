@@ -20,7 +20,7 @@ from typing import Annotated, Any
 
 import typer
 
-from milvuslab.cli import bench, cluster, collection, config, doctor, image, server, studio, text, tune, up
+from milvuslab.cli import bench, cluster, collection, config, doctor, drill, image, server, studio, text, tune, up
 from milvuslab.cli.command import Stopped, shared_options, take_door
 from milvuslab.model.errors import (
     ConfigError,
@@ -56,7 +56,7 @@ app = typer.Typer(
 )
 for _noun in (up, doctor, studio, tune):
     _noun.register(app)
-for _group in (server.app, cluster.app, config.app, collection.app, text.app, image.app, bench.app):
+for _group in (server.app, cluster.app, config.app, collection.app, text.app, image.app, bench.app, drill.app):
     app.add_typer(_group)
 
 

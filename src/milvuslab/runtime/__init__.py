@@ -21,6 +21,7 @@ from milvuslab.runtime.program import (
     StopReport,
     find_program,
     read_log_tail,
+    signal_program,
     start_program,
     stop_program,
 )
@@ -66,6 +67,7 @@ __all__ = [
     "renew_ports",
     "restart_server",
     "server_status",
+    "signal_program",
     "start_program",
     "start_server",
     "stop_program",

@@ -36,6 +36,7 @@ __all__ = [
     "find_program",
     "read_exit",
     "read_log_tail",
+    "signal_program",
     "start_program",
     "stop_program",
 ]
@@ -174,6 +175,19 @@ def stop_program(record_path: Path, *, timeout_s: float) -> StopReport:
     return StopReport(
         was_running=bool(processes), was_killed=not gone or bool(left), duration_s=time.monotonic() - started_s
     )
+
+
+def signal_program(record_path: Path, number: signal.Signals) -> tuple[int, ...]:
+    """Sends a signal to the program and its descendants, now and without waiting; the pids that got it.
+
+    For drills: what it leaves behind is whatever the program makes of the signal.
+
+    Raises:
+        ConflictError: a process belongs to another user.
+    """
+    processes = _family(record_path)
+    _signal(processes, number)
+    return tuple(process.pid for process in processes)
 
 
 def read_exit(pid: int) -> str:
