@@ -95,9 +95,9 @@ def test_filters_hold(filled) -> None:
 
 def test_a_lowest_score_is_a_range_search(filled) -> None:
     collection, _ = filled
-    everything = search_text(collection, TextQuery(text="volcano", limit=10))
+    everything = search_text(collection, TextQuery(text="volcano", limit=10, channel="dense"))
     border = (everything.hits[0].score + everything.hits[1].score) / 2
-    near = search_text(collection, TextQuery(text="volcano", limit=10, min_score=border))
+    near = search_text(collection, TextQuery(text="volcano", limit=10, min_score=border, channel="dense"))
     assert titles(near) == titles(everything)[:1]
 
 

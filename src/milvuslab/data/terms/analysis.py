@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from milvuslab.data.terms.korean import find_morphemes, open_kiwi
 from milvuslab.data.terms.stemming import stem_word
 
-__all__ = ["TERMS_VERSION", "Term", "check_terms", "find_terms", "normalize_terms"]
+__all__ = ["TERMS_VERSION", "Term", "check_terms", "find_stems", "find_terms", "normalize_terms"]
 
 TERMS_VERSION = 1
 """Raised whenever the same text gives other terms: what is indexed and what is asked must come from the same rules."""
@@ -55,6 +55,18 @@ def find_terms(text: str, *, language: str) -> list[Term]:
     ['index', '3', 'vector']
     """
     return list(_walk(text, language=language))
+
+
+def find_stems(text: str) -> list[Term]:
+    """The terms of those words of an NFC text that hold no Hangul: cheap, and alike in every language.
+
+    Raises:
+        UnsupportedError: the extra `text` is not installed.
+
+    >>> find_stems("indexes에서")
+    [Term(text='index', start=0, end=7)]
+    """
+    return _words(text, _FOREIGN)
 
 
 def normalize_terms(text: str, *, language: str, limit_bytes: int | None = None) -> str:
