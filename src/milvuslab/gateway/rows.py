@@ -34,10 +34,13 @@ from milvuslab.model.errors import (
 )
 from milvuslab.model.filter import Filter
 
-__all__ = ["QUERY_WINDOW_ROWS", "Rows", "WriteReport"]
+__all__ = ["QUERY_WINDOW_ROWS", "REQUEST_BYTES_MAX", "Rows", "WriteReport"]
 
 QUERY_WINDOW_ROWS = 16_384
 """Most rows of one answer, offset included (`quotaAndLimits.limits.maxQueryResultWindow`, milvus.yaml 2.3)."""
+
+REQUEST_BYTES_MAX = 56 * 1024 * 1024
+"""Most bytes of one write call: servers take messages of up to 64 MB (`proxy.grpc.serverMaxRecvSize`, milvus.yaml 2.3)."""
 
 _PAGE_ROWS = 4_096
 
@@ -62,7 +65,9 @@ class Rows:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def insert(self, name: str, columns: Mapping[str, ColumnData], *, partition: str | None = None) -> WriteReport:
+    def insert(
+        self, name: str, columns: Mapping[str, ColumnData], *, partition: str | None = None, is_whole: bool = False
+    ) -> WriteReport:
         """Adds rows. Milvus does not look whether a primary key is there already: that is `upsert`.
 
         Rows travel in chunks (`chunk_bytes` of the gateway), each of which is written whole or not at all.
@@ -71,13 +76,15 @@ class Rows:
             name: the collection.
             columns: by field name: numpy arrays or lists, all of one length; see `ColumnData`.
             partition: where to put the rows; None is `_default`, or the partition key decides.
+            is_whole: all rows in one call, however many bytes: they get one timestamp, so a reader sees all or none.
 
         Raises:
             SchemaError: a column does not fit; nothing was sent.
+            LimitError: with `is_whole`, the rows have more than `REQUEST_BYTES_MAX`; nothing was sent.
             PartialError: some chunks were written before one failed; `failed_ids` are the keys of the rest.
             TimedOutError: the first chunk got no answer; whether it was written is unknown.
         """
-        return self._write("Insert", name, columns, partition=partition)
+        return self._write("Insert", name, columns, partition=partition, is_whole=is_whole)
 
     def upsert(self, name: str, columns: Mapping[str, ColumnData], *, partition: str | None = None) -> WriteReport:
         """Adds rows, replacing those with the same primary key.
@@ -229,14 +236,26 @@ class Rows:
         )
 
     def _write(
-        self, method: str, name: str, columns: Mapping[str, ColumnData], *, partition: str | None
+        self,
+        method: str,
+        name: str,
+        columns: Mapping[str, ColumnData],
+        *,
+        partition: str | None,
+        is_whole: bool = False,
     ) -> WriteReport:
         session = self._session
         spec = session.spec(name)
         batch = checked_batch(spec, columns, with_auto_id=method == "Upsert")
         request_class = getattr(session.protos.milvus, f"{method}Request")
         done: list[npt.NDArray[Any]] = []
-        for begin, end in chunks_of(batch.row_bytes, chunk_bytes=session.chunk_bytes):
+        if is_whole and batch.row_bytes.sum() > REQUEST_BYTES_MAX:
+            raise LimitError(
+                f"{batch.row_count:,} rows of {name} have {batch.row_bytes.sum():,} bytes, more than one call takes",
+                hint=f"write at most {REQUEST_BYTES_MAX:,} bytes at once",
+            )
+        chunk_bytes = REQUEST_BYTES_MAX if is_whole else session.chunk_bytes
+        for begin, end in chunks_of(batch.row_bytes, chunk_bytes=chunk_bytes):
             request = request_class(
                 collection_name=name,
                 partition_name=partition or "",

@@ -49,8 +49,8 @@ def unique_name() -> str:
 
 @pytest.fixture
 def home_settings(server_settings: Settings, tmp_path: Path) -> Settings:
-    """The person's cache, and a home of the test's own."""
-    flags = {"home_dir": str(tmp_path / "home"), "cache_dir": str(server_settings.cache_dir)}
+    """The person's cache, where no vector is kept, and a home of the test's own."""
+    flags = {"home_dir": str(tmp_path / "home"), "cache_dir": str(server_settings.cache_dir), "embed_cache_bytes": "0"}
     return resolve(flags=flags, environment={"HOME": str(tmp_path)})
 
 

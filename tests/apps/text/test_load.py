@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from milvuslab.apps.text.document import collect_text_stats
@@ -18,6 +19,7 @@ from milvuslab.apps.text.load import load_samples, load_source
 from milvuslab.apps.text.shelf import Shelf
 from milvuslab.data.samples import fetch_sample
 from milvuslab.journal.job import list_jobs
+from milvuslab.model.collection import Consistency
 from milvuslab.model.errors import ConflictError, NotFoundError, PartialError, UsageError
 from milvuslab.model.settings import resolve
 
@@ -105,14 +107,16 @@ def test_a_sample_that_cannot_be_fetched_does_not_keep_the_others_away(
 
 KILLED = """
 import os, sys
+from milvuslab.apps.text import ingest
 from milvuslab.apps.text.load import load_source
 from milvuslab.apps.text.shelf import open_shelf
 from milvuslab.gateway.client import connect
 from milvuslab.model.server import Endpoint
 from milvuslab.model.settings import resolve
 uri, home, cache, path, collection = sys.argv[1:]
-settings = resolve(environment=dict(os.environ), flags={"home_dir": home, "cache_dir": cache})
+settings = resolve(environment=dict(os.environ), flags={"home_dir": home, "cache_dir": cache, "embed_cache_bytes": "0"})
 shelf = open_shelf(connect(Endpoint(uri=uri)), settings=settings)
+ingest._BATCH_CHARS = 3_000  # a batch is what a kill can lose
 load_source(shelf, path, settings=settings, collection=collection, encoder="minilm", language="en",
             observer=lambda progress: print(progress.done_count, flush=True))
 """
@@ -147,3 +151,30 @@ def test_a_load_that_is_killed_again_and_again_ends_with_every_document_once(
     whole = load_source(shelf, str(path), settings=home_settings, collection=unique_name)
     assert (whole.ingest.unchanged_count, whole.ingest.added_count, stats.document_count) == (96, 0, 96)
     shelf.gateway.collections.drop(unique_name)
+
+
+def test_the_same_texts_in_another_collection_embed_nothing(gateway, minilm, unique_name, tmp_path, rows) -> None:
+    settings = resolve(
+        flags={"home_dir": str(tmp_path / "home"), "cache_dir": str(tmp_path / "cache")},
+        environment={"HOME": str(tmp_path)},
+    )
+    asked: list[str] = []
+
+    class Counting:
+        def __getattr__(self, name):
+            return getattr(minilm, name)
+
+        def encode_passages(self, texts):
+            asked.extend(texts)
+            return minilm.encode_passages(texts)
+
+    shelf = Shelf(gateway, open_encoder=lambda _: Counting())
+    vectors = []
+    for name in (unique_name, f"{unique_name}_again"):
+        load_source(shelf, str(rows), settings=settings, collection=name, encoder="minilm", language="en")
+        found = gateway.rows.query(name, fields=["origin_id", "ordinal", "vector"], consistency=Consistency.STRONG)
+        order = sorted(range(len(found["ordinal"])), key=lambda row: (found["origin_id"][row], found["ordinal"][row]))
+        vectors.append(found["vector"][order])
+        gateway.collections.drop(name)
+    assert len(asked) == len(vectors[0]) == 39
+    assert np.array_equal(vectors[0], vectors[1])

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from milvuslab.apps.text.ingest import ingest_documents
-from milvuslab.apps.text.passages import UNKNOWN_TIME_S, compute_document_id, passage_ids
+from milvuslab.apps.text.passages import UNKNOWN_TIME_S, compute_document_id
 from milvuslab.data.document import Item
 from milvuslab.model.collection import Consistency
 from milvuslab.model.errors import NotFoundError
@@ -54,7 +55,7 @@ class TextStats:
         encoder: name of its encoder.
         dim: numbers per vector.
         passage_count: rows, deleted ones left out.
-        document_count: documents.
+        document_count: documents; one whose replacement broke off counts twice until it is written again.
         index_type: of the vector field.
     """
 
@@ -87,16 +88,13 @@ def get_document(collection: TextCollection, document_id: str) -> StoredDocument
         where=where("document_id") == document_id,
         fields=[
             "ordinal", "start", "text", "origin_id", "title", "language", "source", "url", "published_at_s",
-            "passage_count",
+            *(["revision"] if collection.has_revision else []),
         ],
         consistency=Consistency.STRONG,
     )  # fmt: skip
-    rows = sorted(range(len(found["ordinal"])), key=lambda row: int(found["ordinal"][row]))
+    rows = sorted(_rows_of_newest(found), key=lambda row: int(found["ordinal"][row]))
     if not rows:
-        raise NotFoundError(
-            f"collection {collection.name} holds no document {document_id}",
-            hint="search for it first: milvuslab text search",
-        )
+        raise _not_found(collection, document_id)
     first = rows[0]
     published_at_s = int(found["published_at_s"][first])
     return StoredDocument(
@@ -113,14 +111,19 @@ def get_document(collection: TextCollection, document_id: str) -> StoredDocument
 
 
 def delete_document(collection: TextCollection, document_id: str) -> int:
-    """Removes the document; returns how many passages it had.
+    """Removes the document in all its revisions; returns how many passages a reader saw of it.
 
     Raises:
         NotFoundError: no such document.
     """
-    passage_count = get_document(collection, document_id).passage_count
-    collection.gateway.rows.delete(collection.name, ids=passage_ids(document_id, passage_count))
-    return passage_count
+    fields = ["revision"] if collection.has_revision else []
+    found = collection.gateway.rows.query(
+        collection.name, where=where("document_id") == document_id, fields=fields, consistency=Consistency.STRONG
+    )
+    if not found["passage_id"]:
+        raise _not_found(collection, document_id)
+    collection.gateway.rows.delete(collection.name, ids=found["passage_id"])
+    return len(_rows_of_newest(found))
 
 
 def collect_text_stats(collection: TextCollection) -> TextStats:
@@ -133,6 +136,22 @@ def collect_text_stats(collection: TextCollection) -> TextStats:
         passage_count=rows.count(collection.name, consistency=Consistency.STRONG),
         document_count=rows.count(collection.name, where("ordinal") == 0, consistency=Consistency.STRONG),
         index_type=collection.indexed.index_type,
+    )
+
+
+def _rows_of_newest(found: Mapping[str, Any]) -> list[int]:
+    """Rows of the highest revision of one document; all where there are no revisions."""
+    rows = range(len(found["passage_id"]))
+    if "revision" not in found:
+        return list(rows)
+    newest = max(found["revision"], default=0)
+    return [row for row in rows if found["revision"][row] == newest]
+
+
+def _not_found(collection: TextCollection, document_id: str) -> NotFoundError:
+    return NotFoundError(
+        f"collection {collection.name} holds no document {document_id}",
+        hint="search for it first: milvuslab text search",
     )
 
 

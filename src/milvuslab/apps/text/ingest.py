@@ -3,15 +3,18 @@
 Steps of one batch, and what a crash after each leaves:
 1. Ask which of its documents are there (strong consistency).  Nothing changed.
 2. Cut and encode those that are new or differ.                Nothing changed.
-3. Delete the old passages of those that differ.               They are missing; the next run writes them.
-4. Insert the passages, each document's first one last.        A document whose first passage stands is whole.
+3. Insert the passages under a new revision, in one call.      Readers keep the highest revision: the new one, whole.
+4. Delete the passages of all earlier revisions.               The next write of the document does it.
 5. Report the checkpoint.                                      The next run reads the batch again and finds it unchanged.
+
+One call is one timestamp of the server, so a document is never seen in part. In a collection of the first format, which has
+no revisions, the old passages are deleted before the insert: between the two the document is missing.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from milvuslab.apps.text.passages import (
@@ -21,20 +24,26 @@ from milvuslab.apps.text.passages import (
     compute_document_id,
     cut_document,
     passage_columns,
-    passage_ids,
 )
-from milvuslab.model.collection import Consistency
+from milvuslab.apps.text.revision import StoredRevision, fetch_revisions, make_revision
+from milvuslab.gateway.rows import REQUEST_BYTES_MAX
+from milvuslab.model.errors import LimitError
 from milvuslab.model.filter import where
 from milvuslab.model.progress import Observer, Progress, silent
 
 if TYPE_CHECKING:
     from milvuslab.apps.text.collection import TextCollection
     from milvuslab.data.document import Document, Item
+    from milvuslab.embed.encoder import FloatMatrix, TextEncoder
 
 __all__ = ["IngestReport", "ingest_documents"]
 
 _LISTED_MAX = 100
 _BATCH_CHARS = 40_000
+_ROW_BYTES = 500
+"""What a row takes beside its vector and its texts, at most."""
+_DOCUMENT_BYTES_MAX = REQUEST_BYTES_MAX - (8 << 20)
+"""The rest is for the documents of the same batch."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,25 +82,20 @@ class IngestReport:
         return dataclasses.asdict(self)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Stored:
-    """What the collection knows of a document."""
-
-    content_sha256: str
-    passage_count: int
-    url: str
-    published_at_s: int
+Encode = Callable[["TextEncoder", Sequence[str]], "FloatMatrix"]
+"""Gives the vectors of passages; see `milvuslab.embed.cache`."""
 
 
 def ingest_documents(
     collection: TextCollection,
     items: Iterable[Item],
     *,
-    batch_documents: int = 16,
+    batch_documents: int = 128,
     total_documents: int | None = None,
     observer: Observer = silent,
     on_checkpoint: Callable[[str, IngestReport], None] | None = None,
     before: IngestReport | None = None,
+    encode: Encode | None = None,
 ) -> IngestReport:
     """Writes documents into the collection; on return they are acknowledged by the server.
 
@@ -103,13 +107,14 @@ def ingest_documents(
         observer: sees documents done.
         on_checkpoint: called after each acknowledged batch with the token to go on from and the report so far.
         before: report of an earlier, interrupted run that this one continues.
+        encode: gives the vectors of passages; None asks the encoder itself, which remembers nothing.
 
     Raises:
-        LimitError: a document's field is longer than its column.
+        LimitError: a document's field is longer than its column, or a document has more passages than one call takes.
     """
     report = before or IngestReport()
     for batch in _batches(items, limit_documents=batch_documents):
-        report = report.plus(_ingest_batch(collection, [item.document for item in batch]))
+        report = report.plus(_ingest_batch(collection, [item.document for item in batch], encode=encode))
         if on_checkpoint is not None:
             on_checkpoint(batch[-1].resume_token, report)
         observer(
@@ -135,20 +140,23 @@ def _batches(items: Iterable[Item], *, limit_documents: int) -> Iterator[list[It
         yield batch
 
 
-def _ingest_batch(collection: TextCollection, documents: list[Document]) -> IngestReport:
+def _ingest_batch(collection: TextCollection, documents: list[Document], *, encode: Encode | None) -> IngestReport:
     by_id = {compute_document_id(document.source, document.document_id): document for document in documents}
     contents = {key: compute_content_sha256(document) for key, document in by_id.items()}
     stored, same_content = _fetch_stored(collection, contents)
-    changed = {key: doc for key, doc in by_id.items() if key not in stored or _differs(stored[key], doc, contents[key])}
-    cuts = [cut_document(document, encoder=collection.encoder, cut=collection.cut) for document in changed.values()]
-    replaced = [key for key in changed if key in stored]
-    if cuts:
-        _write(collection, cuts, {key: stored[key].passage_count for key in replaced})
+    changed = [key for key, doc in by_id.items() if key not in stored or _differs(stored[key][0], doc, contents[key])]
+    cuts = [cut_document(by_id[key], encoder=collection.encoder, cut=collection.cut) for key in changed]
+    for cut in cuts:
+        _check_size(collection, cut)
+    _write(collection, cuts, stored, encode=encode)
+    # What a write that broke off has left of a document that is as it should be.
+    _delete(collection, [old for key in by_id.keys() - set(changed) for old in stored[key][1:]])
+    replaced_count = sum(key in stored for key in changed)
     duplicates = _duplicates(contents, same_content)
     return IngestReport(
         document_count=len(documents),
-        added_count=len(changed) - len(replaced),
-        replaced_count=len(replaced),
+        added_count=len(changed) - replaced_count,
+        replaced_count=replaced_count,
         unchanged_count=len(by_id) - len(changed),
         passage_count=sum(len(cut.texts) for cut in cuts),
         repeated_id_count=len(documents) - len(by_id),
@@ -159,38 +167,67 @@ def _ingest_batch(collection: TextCollection, documents: list[Document]) -> Inge
 
 def _fetch_stored(
     collection: TextCollection, contents: dict[str, str]
-) -> tuple[dict[str, _Stored], dict[str, list[str]]]:
-    """Stored documents by our id, and ids by content."""
-    found = collection.gateway.rows.query(
-        collection.name,
-        where=(where("ordinal") == 0)
-        & (where("document_id").is_in(list(contents)) | where("content_sha256").is_in(sorted(set(contents.values())))),
-        fields=["document_id", "content_sha256", "passage_count", "url", "published_at_s"],
-        consistency=Consistency.STRONG,
+) -> tuple[dict[str, list[StoredRevision]], dict[str, list[str]]]:
+    """Revisions of stored documents by our id, newest first, and ids by content."""
+    condition = where("document_id").is_in(list(contents)) | where("content_sha256").is_in(
+        sorted(set(contents.values()))
     )
-    stored: dict[str, _Stored] = {}
+    stored = fetch_revisions(collection, condition)
     same_content: dict[str, list[str]] = {}
-    for key, content, count, url, published_at_s in zip(
-        found["document_id"], found["content_sha256"], found["passage_count"], found["url"], found["published_at_s"],
-        strict=True,
-    ):  # fmt: skip
-        stored[key] = _Stored(content, int(count), url, int(published_at_s))
-        same_content.setdefault(content, []).append(key)
+    for key, revisions in stored.items():
+        same_content.setdefault(revisions[0].content_sha256, []).append(key)
     return stored, same_content
 
 
-def _differs(stored: _Stored, document: Document, content_sha256: str) -> bool:
+def _differs(stored: StoredRevision, document: Document, content_sha256: str) -> bool:
     published_at_s = UNKNOWN_TIME_S if document.published_at_s is None else document.published_at_s
     mine = (content_sha256, document.url, published_at_s)
     return mine != (stored.content_sha256, stored.url, stored.published_at_s)
 
 
-def _write(collection: TextCollection, cuts: list[CutDocument], replaced_counts: dict[str, int]) -> None:
-    vectors = collection.encoder.encode_passages([text for cut in cuts for text in cut.embedded_texts])
-    stale = [key for document_id, count in replaced_counts.items() for key in passage_ids(document_id, count)]
-    if stale:
-        collection.gateway.rows.delete(collection.name, ids=stale)
-    collection.gateway.rows.insert(collection.name, passage_columns(cuts, vectors))
+def _check_size(collection: TextCollection, cut: CutDocument) -> None:
+    """A document goes in with one call, so that it is never seen in part; raises LimitError when that is too large."""
+    head = cut.document.title + cut.document.url + cut.document.document_id
+    row_bytes = 4 * collection.encoder.fingerprint.dim + 2 * len(head.encode()) + _ROW_BYTES
+    # Terms are about as long as what they come from.
+    text_bytes = sum(len(text.encode()) for text in cut.texts) * (2 if collection.has_lexical else 1)
+    size_bytes = len(cut.texts) * row_bytes + text_bytes
+    if size_bytes > _DOCUMENT_BYTES_MAX:
+        raise LimitError(
+            f"document {cut.document.document_id!r} has {len(cut.texts):,} passages, about {size_bytes:,} bytes, "
+            f"more than the {_DOCUMENT_BYTES_MAX:,} that can be replaced at once",
+            hint="cut it into several documents, or have it passed over: lower the setting document_limit_chars",
+        )
+
+
+def _write(
+    collection: TextCollection,
+    cuts: list[CutDocument],
+    stored: dict[str, list[StoredRevision]],
+    *,
+    encode: Encode | None,
+) -> None:
+    if not cuts:
+        return
+    texts = [text for cut in cuts for text in cut.embedded_texts]
+    vectors = encode(collection.encoder, texts) if encode else collection.encoder.encode_passages(texts)
+    earlier = [stored.get(cut.document_id, []) for cut in cuts]
+    stale = [revision for revisions in earlier for revision in revisions]
+    if not collection.has_revision:
+        _delete(collection, stale)
+    columns = passage_columns(
+        cuts, vectors, revisions=[make_revision(each) for each in earlier] if collection.has_revision else None,
+        has_lexical=collection.has_lexical,
+    )  # fmt: skip
+    collection.gateway.rows.insert(collection.name, columns, is_whole=True)
+    if collection.has_revision:
+        _delete(collection, stale)
+
+
+def _delete(collection: TextCollection, revisions: list[StoredRevision]) -> None:
+    if revisions:
+        keys = [key for revision in revisions for key in revision.passage_ids]
+        collection.gateway.rows.delete(collection.name, ids=keys)
 
 
 def _duplicates(contents: dict[str, str], same_content: dict[str, list[str]]) -> list[tuple[str, str]]:

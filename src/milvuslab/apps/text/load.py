@@ -19,6 +19,7 @@ from milvuslab.apps.text.shelf import default_for
 from milvuslab.data.document import Item
 from milvuslab.data.readers import Skipped, read_documents
 from milvuslab.data.samples import SAMPLES, fetch_sample, read_sample
+from milvuslab.embed.cache import open_embedding_cache
 from milvuslab.journal.job import JobWriter, read_job
 from milvuslab.model.collection import check_name
 from milvuslab.model.errors import ConflictError, MilvusLabError, NotFoundError, PartialError, UsageError, suggest
@@ -27,6 +28,7 @@ from milvuslab.model.progress import Observer, Progress, silent
 if TYPE_CHECKING:
     from milvuslab.apps.text.collection import TextCollection
     from milvuslab.apps.text.shelf import Shelf
+    from milvuslab.embed.cache import EmbeddingCache
     from milvuslab.model.settings import Settings
 
 __all__ = ["LoadReport", "load_samples", "load_source"]
@@ -113,7 +115,7 @@ def load_source(
         writer.restart()
     return _run(
         lambda: shelf.create(name, encoder=encoder), items, name=name, writer=writer, total_documents=None, tally=tally,
-        observer=observer,
+        cache=open_embedding_cache(settings), observer=observer,
     )  # fmt: skip
 
 
@@ -177,8 +179,8 @@ def _load_sample_slice(
     items = _Slice(read_sample(name, settings=settings, resume_token=writer.job.resume_token), slice_chars)
     report = _run(
         lambda: shelf.create_for_language(sample.languages[0]), items, name=collection, writer=writer,
-        total_documents=sample.document_count, tally=_SkipTally(), observer=observer,
-        is_last=lambda: not items.has_more,
+        total_documents=sample.document_count, tally=_SkipTally(),
+        cache=open_embedding_cache(settings), observer=observer, is_last=lambda: not items.has_more,
     )  # fmt: skip
     return None if items.has_more else report
 
@@ -234,6 +236,7 @@ def _run(
     writer: JobWriter,
     total_documents: int | None,
     tally: _SkipTally,
+    cache: EmbeddingCache,
     observer: Observer,
     is_last: Callable[[], bool] = lambda: True,
 ) -> LoadReport:
@@ -253,7 +256,7 @@ def _run(
     try:
         target = open_target()
         ingest = ingest_documents(
-            target, items, total_documents=total_documents, observer=observe, before=before,
+            target, items, total_documents=total_documents, observer=observe, before=before, encode=cache.encode_passages,
             on_checkpoint=lambda token, report: writer.checkpoint(
                 resume_token=token, report=report_of(report).as_dict()
             ),

@@ -11,6 +11,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from milvuslab.data.chunking import chunk_text
+from milvuslab.data.terms import normalize_terms
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from milvuslab.embed.encoder import TextEncoder
 
 __all__ = [
+    "LEXICAL_MAX_BYTES",
     "UNKNOWN_TIME_S",
     "CutDocument",
     "compute_content_sha256",
@@ -29,6 +31,8 @@ __all__ = [
     "passage_ids",
 ]
 
+LEXICAL_MAX_BYTES = 65_535
+"""Longest terms of a passage; what is longer loses its last terms. Milvus's longest VARCHAR."""
 UNKNOWN_TIME_S = -(2**62)
 """`published_at_s` of a document without a date: before every date, so a lower bound excludes it."""
 
@@ -105,12 +109,15 @@ def _lead(title: str, *, encoder: TextEncoder, limit_tokens: int) -> str:
     return title[: int(offsets[limit_tokens - 1][1])].strip() if limit_tokens > 0 else ""
 
 
-def passage_ids(document_id: str, passage_count: int, *, first: int = 0) -> list[str]:
-    """Keys of a document's passages from ordinal `first` on."""
-    return [f"{document_id}-{ordinal:05d}" for ordinal in range(first, passage_count)]
+def passage_ids(document_id: str, passage_count: int, *, revision: int = 0) -> list[str]:
+    """Keys of a document's passages; those of two revisions differ, and 0 stands for none."""
+    lead = f"{document_id}-{revision:x}" if revision else document_id
+    return [f"{lead}-{ordinal:05d}" for ordinal in range(passage_count)]
 
 
-def passage_columns(documents: Sequence[CutDocument], vectors: Any) -> dict[str, Any]:
+def passage_columns(
+    documents: Sequence[CutDocument], vectors: Any, *, revisions: Sequence[int] | None = None, has_lexical: bool = False
+) -> dict[str, Any]:
     """Rows of the passages, as columns.
 
     Each document's first passage comes last, so that a write that stops half-way never leaves a document that looks
@@ -119,6 +126,11 @@ def passage_columns(documents: Sequence[CutDocument], vectors: Any) -> dict[str,
     Args:
         documents: in the order in which their passages were encoded.
         vectors: (passages, dim) float32 in that order.
+        revisions: of each document; None for a collection that has none.
+        has_lexical: whether the rows carry their terms.
+
+    Raises:
+        UnsupportedError: terms of a Korean document without the extra `korean`.
     """
     columns: dict[str, list[Any]] = {
         name: []
@@ -129,10 +141,11 @@ def passage_columns(documents: Sequence[CutDocument], vectors: Any) -> dict[str,
     }  # fmt: skip
     order: list[int] = []
     offset = 0
-    for cut in documents:
+    for place, cut in enumerate(documents):
         count = len(cut.texts)
         ordinals = [*range(1, count), 0]
-        ids = passage_ids(cut.document_id, count)
+        revision = revisions[place] if revisions else 0
+        ids = passage_ids(cut.document_id, count, revision=revision)
         document = cut.document
         published_at_s = UNKNOWN_TIME_S if document.published_at_s is None else document.published_at_s
         columns["passage_id"] += [ids[ordinal] for ordinal in ordinals]
@@ -145,6 +158,13 @@ def passage_columns(documents: Sequence[CutDocument], vectors: Any) -> dict[str,
             ("url", document.url), ("published_at_s", published_at_s), ("content_sha256", cut.content_sha256),
         ):  # fmt: skip
             columns[name] += [value] * count
+        if revisions:
+            columns.setdefault("revision", []).extend([revision] * count)
         order += [offset + ordinal for ordinal in ordinals]
         offset += count
+    if has_lexical:
+        columns["lexical"] = [
+            normalize_terms(f"{text}\n{title}", language=language, limit_bytes=LEXICAL_MAX_BYTES)
+            for title, text, language in zip(columns["title"], columns["text"], columns["language"], strict=True)
+        ]
     return {**columns, "vector": vectors[order]}
