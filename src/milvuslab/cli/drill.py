@@ -122,12 +122,13 @@ def _lines(verdict: Verdict) -> Iterator[str]:
         [
             operation,
             f"{verdict.availability_ratio(operation):.2%}",
+            str(verdict.wrong_count(operation)),
             f"{verdict.gap_s_max(operation):.1f} s",
             _seconds(verdict.recovery_s_p95(operation)),
         ]
         for operation in OPERATIONS
     ]
-    yield from table(["operation", "succeeded", "longest gap", "back after"], rows)
+    yield from table(["operation", "succeeded", "wrong", "longest gap", "back after"], rows)
     for one in verdict.rounds:
         yield f"at {one.evidence.struck_at_s:.1f} s: {'; '.join(one.evidence.notes)}; healed in {one.heal_s:.1f} s"
     yield f"data: {_data(verdict)}; {verdict.data.acknowledged_count:,} writes acknowledged"

@@ -50,7 +50,12 @@ _ALL = "all"
 
 
 def bring_up(
-    workspace: Workspace, name: str, *, file: Path | None = None, observer: Observer = silent
+    workspace: Workspace,
+    name: str,
+    *,
+    file: Path | None = None,
+    spec: ClusterSpec | None = None,
+    observer: Observer = silent,
 ) -> ClusterStatus:
     """The cluster once a search was answered through each proxy; made when there is none of that name.
 
@@ -58,6 +63,7 @@ def bring_up(
         workspace: gives settings and profiles.
         name: of the cluster.
         file: what it consists of, for a new one; None takes the usual parts.
+        spec: the same as a value.
         observer: is told what starts and what is waited for.
 
     Raises:
@@ -65,7 +71,7 @@ def bring_up(
         UnsupportedError: a program is missing on this machine.
         StartError: it did not become ready; what was started is stopped again.
     """
-    cluster = _open_or_make(workspace, name, file)
+    cluster = _open_or_make(workspace, name, wanted=read_cluster_file(file) if file else spec, source=str(file or name))
     kit = make_kit(cluster.spec, settings=workspace.settings, observer=observer)
     return start_cluster(cluster, kit=kit, is_ready=check_gateway, observer=observer)
 
@@ -141,15 +147,14 @@ def read_role_log(workspace: Workspace, name: str, role: str, *, line_count: int
     return {one: read_instance_log(cluster, one, line_count=line_count) for one in pick_instance(cluster, role)}
 
 
-def _open_or_make(workspace: Workspace, name: str, file: Path | None) -> Cluster:
-    wanted = read_cluster_file(file) if file else None
+def _open_or_make(workspace: Workspace, name: str, *, wanted: ClusterSpec | None, source: str) -> Cluster:
     known = {profile.name for profile in list_profiles(workspace.settings.home_dir)}
     if name not in known:
         return _make(workspace, name, wanted or ClusterSpec())
     cluster = _read(workspace, name)
     if wanted is not None and _with_settings(workspace, wanted) != cluster.spec:
         raise ConflictError(
-            f"cluster {name} was made from other values than {file} holds",
+            f"cluster {name} was made from other values than {source} holds",
             hint=f"choose another name, or: milvuslab cluster down {name}; milvuslab server remove {name} --yes",
         )
     return cluster

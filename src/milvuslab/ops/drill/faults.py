@@ -30,6 +30,8 @@ _GONE_TIMEOUT_S = 10.0
 _TERM_TIMEOUT_S = 60.0
 _HEADROOM_BYTES = 48 * 1024 * 1024
 _BLOCK_BYTES = 1 << 20
+_IN_TURN = ("query-node-1", "query-coord")
+_IN_TURN_PAUSE_S = 4.0
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
@@ -93,6 +95,16 @@ def _kill(stage: Stage, instances: list[str], evidence: Evidence) -> Iterator[No
         f"{_names(instances)} got SIGKILL as {_pids(pids)} and is {'gone' if is_gone else 'still there'}",
         happened=is_gone,
     )
+    yield
+
+
+@contextlib.contextmanager
+def _kill_in_turn(stage: Stage, instances: list[str], evidence: Evidence) -> Iterator[None]:
+    """The targets one after the other, the next when the loss of the one before is known."""
+    del instances
+    for name in _IN_TURN:
+        with _kill(stage, stage.pick(name), evidence):
+            poll_until(lambda: False, timeout_s=_IN_TURN_PAUSE_S, interval_s=_IN_TURN_PAUSE_S)
     yield
 
 
@@ -207,6 +219,7 @@ def _port_taken(stage: Stage, instances: list[str], evidence: Evidence) -> Itera
 FAULTS: Mapping[str, _Block] = {
     "none": _nothing,
     "kill": _kill,
+    "kill-in-turn": _kill_in_turn,
     "terminate": _terminate,
     "freeze": _freeze,
     "slow-network": _slow_network,

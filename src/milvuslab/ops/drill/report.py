@@ -102,13 +102,14 @@ def _operations_table(verdict: Verdict) -> str:
         [
             operation,
             f"{verdict.availability_ratio(operation):.2%}",
+            str(verdict.wrong_count(operation)),
             f"{verdict.gap_s_max(operation):.1f} s",
             _seconds(verdict.recovery_s_p95(operation)),
             "; ".join(sorted({error for one in verdict.rounds for error in one.operations[operation].errors})[:3]),
         ]
         for operation in OPERATIONS
     ]
-    return _table(["operation", "succeeded", "longest gap", "back after (p95)", "failures"], rows)
+    return _table(["operation", "succeeded", "wrong answers", "longest gap", "back after (p95)", "failures"], rows)
 
 
 def _evidence_lines(verdict: Verdict) -> Iterable[str]:

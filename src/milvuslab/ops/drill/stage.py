@@ -23,7 +23,7 @@ from milvuslab.model.server import Endpoint, ServerKind
 from milvuslab.ops import servers
 from milvuslab.ops.drill.proxy import TcpProxy
 from milvuslab.runtime import Profile, endpoint_of, endpoints_of, find_program, signal_program
-from milvuslab.runtime.cluster import open_cluster, pick_instance
+from milvuslab.runtime.cluster import fetch_sessions, open_cluster, pick_instance, role_of
 
 if TYPE_CHECKING:
     from milvuslab.gateway import Gateway
@@ -60,7 +60,7 @@ class Stage:
         return self.profile.instances or ("standalone",)
 
     def pick(self, name: str) -> list[str]:
-        """The processes that a name means: one, or all of a role; `node` means all there are.
+        """The processes that a name means: one, all of a role, of a coordinator the one that leads; `node` is all there are.
 
         Raises:
             NotFoundError: it has none of that name.
@@ -68,10 +68,16 @@ class Stage:
         if name == "node":
             return list(self.instances)
         if self.is_cluster:
-            return pick_instance(open_cluster(self.profile), name)
+            return self._pick_leader(pick_instance(open_cluster(self.profile), name))
         if name != "standalone":
             raise NotFoundError(f"server {self.profile.name} has no {name}", hint="it is one process: standalone")
         return ["standalone"]
+
+    def _pick_leader(self, instances: list[str]) -> list[str]:
+        if len(instances) < 2 or not role_of(instances[0]).is_coordinator:
+            return instances
+        sessions = fetch_sessions(open_cluster(self.profile))
+        return [one for one in instances if one in sessions and sessions[one].is_active] or instances
 
     def pid_of(self, instance: str) -> int | None:
         """Its process, or None when there is none."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timezone
@@ -20,14 +21,12 @@ from milvuslab.ops.drill.stage import Stage, open_stage
 from milvuslab.ops.drill.timeline import Probe
 from milvuslab.ops.drill.verdict import Control, Verdict
 from milvuslab.runtime import list_profiles
+from milvuslab.runtime.cluster import make_spec
 
 if TYPE_CHECKING:
     from milvuslab.ops.workspace import Workspace
 
-__all__ = ["OWN_SERVERS", "heal", "list_reports", "read_report", "run_named", "run_suite"]
-
-OWN_SERVERS = {"standalone": "drill", "cluster": "drill-cluster", "small disk": "drill-disk"}
-"""Servers that drills make for themselves, by what they need."""
+__all__ = ["heal", "list_reports", "read_report", "run_named", "run_suite"]
 
 
 def run_named(
@@ -61,12 +60,11 @@ def run_named(
         ConflictError: another drill runs in this workspace.
     """
     drill = get_drill(name)
-    with hold_lock(_folder(workspace) / "drill.lock", timeout_s=0.5, doing="running a drill"):  # noqa: SIM117
-        with _open(workspace, drill, server=server, observer=observer) as stage:
-            return run_drill(
-                stage, drill, folder=_new_folder(workspace, drill.name, control), control=control,
-                round_count=round_count, rate_per_s=rate_per_s, timeout_s=timeout_s, observer=observer, observe=observe,
-            )  # fmt: skip
+    with _hold(workspace), _open(workspace, drill, server=server, observer=observer) as stage:
+        return run_drill(
+            stage, drill, folder=_new_folder(workspace, drill.name, control), control=control,
+            round_count=round_count, rate_per_s=rate_per_s, timeout_s=timeout_s, observer=observer, observe=observe,
+        )  # fmt: skip
 
 
 def run_suite(
@@ -85,10 +83,36 @@ def run_suite(
         observer: is told the steps.
     """
     controls: tuple[Control, ...] = ("no-fault", "defect") if has_controls else ()
-    chosen: list[tuple[str, Control]] = [("kill", control) for control in controls]
-    chosen += [(name, "") for name in names or DRILLS]
-    for name, control in chosen:
-        yield _run_or_say(workspace, name, control=control, observer=observer)
+    chosen: list[tuple[Drill, Control]] = [(get_drill("kill"), control) for control in controls]
+    chosen += [(get_drill(name), "") for name in names or DRILLS]
+    with _hold(workspace):
+        for _, group in itertools.groupby(chosen, key=lambda one: one[0].own_server):
+            yield from _run_group(workspace, list(group), observer=observer)
+
+
+def _run_group(
+    workspace: Workspace, group: Sequence[tuple[Drill, Control]], *, observer: Observer
+) -> Iterator[Verdict | tuple[str, MilvusLabError]]:
+    """Drills that share a server, which is started once for all of them."""
+    with contextlib.ExitStack() as stack:
+        try:
+            stage = stack.enter_context(_open(workspace, group[0][0], server="", observer=observer))
+        except UnsupportedError as error:
+            yield from ((drill.name, error) for drill, _ in group)
+            return
+        for drill, control in group:
+            yield _run_or_say(stage, drill, control=control, observer=observer)
+
+
+def _run_or_say(
+    stage: Stage, drill: Drill, *, control: Control, observer: Observer
+) -> Verdict | tuple[str, MilvusLabError]:
+    try:
+        return run_drill(
+            stage, drill, folder=_new_folder(stage.workspace, drill.name, control), control=control, observer=observer
+        )
+    except UnsupportedError as error:
+        return drill.name, error
 
 
 def heal(workspace: Workspace, server: str, *, observer: Observer = silent) -> None:
@@ -118,38 +142,37 @@ def read_report(workspace: Workspace, name: str) -> dict[str, Any]:
     raise NotFoundError(f"there is no drill report {name}", hint="milvuslab drill reports")
 
 
-def _run_or_say(
-    workspace: Workspace, name: str, *, control: Control, observer: Observer
-) -> Verdict | tuple[str, MilvusLabError]:
-    try:
-        return run_named(workspace, name, control=control, observer=observer)
-    except UnsupportedError as error:
-        return name, error
-
-
 @contextlib.contextmanager
 def _open(workspace: Workspace, drill: Drill, *, server: str, observer: Observer) -> Iterator[Stage]:
+    """The named server, or one made for the drill, which is stopped afterwards."""
     if server:
         stage = open_stage(workspace, server, observer=observer)
         _check_kind(stage, drill)
         yield stage
         return
-    name = OWN_SERVERS["small disk" if drill.has_small_disk else drill.server]
+    name = drill.own_server
     with contextlib.ExitStack() as stack:
-        _make(workspace, name, drill)
-        if drill.has_small_disk:
-            folder = workspace.settings.home_dir / "servers" / name
-            stack.enter_context(mount_small_disk(folder / "data"))
-        stack.callback(servers.stop, workspace, name)
         if drill.server == "cluster":
-            clusters.bring_up(workspace, name, observer=observer)
+            stack.callback(_stop, workspace, name)
+            clusters.bring_up(workspace, name, spec=make_spec(drill.cluster, source=drill.name), observer=observer)
+        else:
+            _make_standalone(workspace, name)
+            if drill.has_small_disk:
+                folder = workspace.settings.home_dir / "servers" / name
+                stack.enter_context(mount_small_disk(folder / "data"))
+            stack.callback(_stop, workspace, name)
         yield open_stage(workspace, name, observer=observer)
 
 
-def _make(workspace: Workspace, name: str, drill: Drill) -> None:
+def _make_standalone(workspace: Workspace, name: str) -> None:
     known = {profile.name for profile in list_profiles(workspace.settings.home_dir)}
-    if drill.server == "standalone" and name not in known:
+    if name not in known:
         servers.add_server(workspace, name, kind="standalone")
+
+
+def _stop(workspace: Workspace, name: str) -> None:
+    with contextlib.suppress(NotFoundError):  # it was never made
+        servers.stop(workspace, name)
 
 
 def _check_kind(stage: Stage, drill: Drill) -> None:
@@ -161,6 +184,10 @@ def _check_kind(stage: Stage, drill: Drill) -> None:
             f"the drill {drill.name}", needs="a small disk of its own", has=f"the disk of server {stage.profile.name}",
             hint=f"milvuslab drill run {drill.name}, without --server",
         )  # fmt: skip
+
+
+def _hold(workspace: Workspace) -> contextlib.AbstractContextManager[None]:
+    return hold_lock(_folder(workspace) / "drill.lock", timeout_s=0.5, doing="running a drill")
 
 
 def _folder(workspace: Workspace) -> Path:

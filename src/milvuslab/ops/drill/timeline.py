@@ -13,9 +13,11 @@ import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-__all__ = ["OPERATIONS", "OperationReport", "Probe", "count_by_second", "measure_operation"]
+__all__ = ["OPERATIONS", "WRONG_ANSWER", "OperationReport", "Probe", "count_by_second", "measure_operation"]
 
 OPERATIONS = ("insert", "upsert", "delete", "search", "query")
+WRONG_ANSWER = "wrong answer"
+"""How the failure of a call begins that was answered without an error, and not with what is there."""
 _STEADY_S = 3.0
 """An operation is back when no probe fails for this long."""
 _ERRORS_SHOWN = 5
@@ -48,6 +50,7 @@ class OperationReport:
         operation: which one.
         probe_count: calls that were due.
         ok_count: of them, those that succeeded.
+        wrong_count: of them, those that were answered, but not with what is there; they count as failed.
         availability_ratio: `ok_count / probe_count`; 0 when nothing was sent.
         gap_s: the longest time without a success.
         gap_begin_s: when that began, seconds since the beginning of the drill.
@@ -59,6 +62,7 @@ class OperationReport:
     operation: str
     probe_count: int
     ok_count: int
+    wrong_count: int
     availability_ratio: float
     gap_s: float
     gap_begin_s: float
@@ -90,6 +94,7 @@ def measure_operation(
         operation=operation,
         probe_count=len(own),
         ok_count=len(successes),
+        wrong_count=sum(one.error.startswith(WRONG_ANSWER) for one in own),
         availability_ratio=len(successes) / len(own) if own else 0.0,
         gap_s=gap_s,
         gap_begin_s=gap_begin_s,

@@ -19,7 +19,6 @@ __all__ = ["Control", "Limits", "Round", "Verdict", "compute_p95", "judge"]
 
 Control = Literal["", "no-fault", "defect"]
 _WRITES = ("insert", "upsert", "delete")
-_READS = ("search", "query")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +31,7 @@ class Limits:
         search_recovery_s: from the fault until searches succeed again, the 95th percentile over rounds.
         write_recovery_s: the same of each kind of write.
         search_availability_ratio: least share of searches that succeed in a round.
+        search_after_mending_s: from the beginning of mending until searches succeed again.
     """
 
     search_gap_s: float | None = None
@@ -39,6 +39,7 @@ class Limits:
     search_recovery_s: float | None = None
     write_recovery_s: float | None = None
     search_availability_ratio: float | None = None
+    search_after_mending_s: float | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +119,10 @@ class Verdict:
         """The longest time without a success in any round."""
         return max((one.operations[operation].gap_s for one in self.rounds), default=0.0)
 
+    def wrong_count(self, operation: str) -> int:
+        """Calls of all rounds that were answered, but not with what is there."""
+        return sum(one.operations[operation].wrong_count for one in self.rounds)
+
     def availability_ratio(self, operation: str) -> float:
         """Share of all calls of all rounds that succeeded."""
         reports = [one.operations[operation] for one in self.rounds]
@@ -128,6 +133,7 @@ class Verdict:
         together = {
             operation: {
                 "availability_ratio": self.availability_ratio(operation),
+                "wrong_count": self.wrong_count(operation),
                 "gap_s_max": self.gap_s_max(operation),
                 "recovery_s_p95": self.recovery_s_p95(operation),
             }
@@ -176,6 +182,8 @@ def _judge_round(one: Round, *, where: str, control: Control) -> Iterable[str]:
     if not one.is_healed:
         yield f"{where}the server was not healed"
     for operation, report in one.operations.items():
+        if report.wrong_count:
+            yield f"{where}{report.wrong_count} calls of {operation} were answered, but not with what is there"
         if report.recovery_s is None:
             yield f"{where}{operation} did not come back"
         if control and report.ok_count < report.probe_count:
@@ -196,6 +204,12 @@ def _judge_limits(rounds: Sequence[Round], *, limits: Limits) -> Iterable[str]:
             p95_s = compute_p95([report.recovery_s for report in reports])
             if recovery_s is not None and p95_s is not None and p95_s > recovery_s:
                 yield f"{operation} was back after {p95_s:.1f} s (p95), later than {recovery_s:g} s"
+    for one in rounds:
+        back_s, ended_s = one.operations["search"].recovery_s, one.evidence.ended_at_s
+        if limits.search_after_mending_s is not None and back_s is not None and ended_s is not None:
+            late_s = back_s - (ended_s - one.evidence.struck_at_s)
+            if late_s > limits.search_after_mending_s:
+                yield f"search was back {late_s:.1f} s after mending began, later than {limits.search_after_mending_s:g} s"
     least = limits.search_availability_ratio
     for number, one in enumerate(rounds, start=1):
         ratio = one.operations["search"].availability_ratio

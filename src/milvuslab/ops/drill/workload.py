@@ -30,7 +30,7 @@ from milvuslab.model.errors import CheckFailedError, MilvusLabError, RateLimited
 from milvuslab.model.filter import where
 from milvuslab.model.index import IndexSpec
 from milvuslab.model.metric import Metric
-from milvuslab.ops.drill.timeline import OPERATIONS, Probe
+from milvuslab.ops.drill.timeline import OPERATIONS, WRONG_ANSWER, Probe
 
 __all__ = ["SEED_COUNT", "Workload", "fill_collection", "make_rows", "read_digests", "start_clock"]
 
@@ -172,6 +172,8 @@ class Workload:
         error = ""
         try:
             self._call(operation)
+        except CheckFailedError as failure:
+            error = f"{WRONG_ANSWER}: {failure.message}"
         except MilvusLabError as failure:
             error = f"{failure.code}: {failure.message}"[:110]
         except Exception as failure:  # noqa: BLE001  (a probe that breaks is a failed call, not a silent thread)

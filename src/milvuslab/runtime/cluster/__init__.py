@@ -16,7 +16,8 @@ from milvuslab.runtime.cluster.lifecycle import (
     start_cluster,
     stop_cluster,
 )
-from milvuslab.runtime.cluster.roles import ROLES, Role
+from milvuslab.runtime.cluster.roles import ROLES, Role, role_of
+from milvuslab.runtime.cluster.sessions import fetch_sessions
 from milvuslab.runtime.cluster.spec import ClusterSpec, make_spec, read_cluster_file
 from milvuslab.runtime.cluster.status import ClusterStatus, RoleStatus, cluster_status
 from milvuslab.runtime.cluster.tools import Kit, Tools, check_tools, find_tools, make_kit
@@ -34,6 +35,7 @@ __all__ = [
     "add_instance",
     "check_tools",
     "cluster_status",
+    "fetch_sessions",
     "find_tools",
     "make_cluster",
     "make_kit",
@@ -45,6 +47,7 @@ __all__ = [
     "read_instance_log",
     "remove_instance",
     "restart_instances",
+    "role_of",
     "start_cluster",
     "stop_cluster",
 ]
