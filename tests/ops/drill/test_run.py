@@ -1,6 +1,5 @@
 """Drills on a real server: what they must find is what was really done to it. Times are not judged here."""
 
-import json
 import signal
 
 import psutil

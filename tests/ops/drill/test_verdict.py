@@ -14,9 +14,9 @@ CLEAN = CheckReport(findings=(), key_count=10, row_count=10, acknowledged_count=
 LOST = dataclasses.replace(CLEAN, findings=(Finding(kind="lost", key=7, message="lost: key 7 <is> not there"),))
 
 
-def report(operation, *, gap_s=0.1, recovery_s=0.0, ok_count=100):
+def report(operation, *, gap_s=0.1, recovery_s=0.0, ok_count=100, wrong_count=0):
     return OperationReport(
-        operation=operation, probe_count=100, ok_count=ok_count, availability_ratio=ok_count / 100, gap_s=gap_s,
+        operation=operation, probe_count=100, ok_count=ok_count, wrong_count=wrong_count, availability_ratio=ok_count / 100, gap_s=gap_s,
         gap_begin_s=0.0, recovery_s=recovery_s, errors={},
     )  # fmt: skip
 
@@ -53,6 +53,7 @@ def test_nothing_speaks_against_a_clean_round():
         ([make_round(search=report("search", gap_s=9.0))], CLEAN, "search was away for 9.0 s"),
         ([make_round(delete=report("delete", recovery_s=9.0))], CLEAN, "delete was back after 9.0 s"),
         ([make_round(search=report("search", ok_count=90))], CLEAN, "90.00% of searches succeeded"),
+        ([make_round(search=report("search", wrong_count=3))], CLEAN, "3 calls of search were answered, but not"),
         ([make_round(), make_round(happened=False)], CLEAN, "round 2: the fault"),
     ],
 )

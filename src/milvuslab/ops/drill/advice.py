@@ -43,5 +43,8 @@ def _advise(one: Round, *, drill: Drill) -> Iterable[str]:
             "the trap: a query coordinator that takes over while a replica lacks its node says `collection not loaded`; "
             "start the missing query node first, then the coordinator, and do not release or load meanwhile"
         )
+    if drill.server == "cluster" and search.wrong_count:
+        # Measured on 2.3.5 when a killed query node of a replica comes back: rows are missing without an error.
+        yield "answers lacked rows while a query node came back, without an error: bring it back when few ask"
     if any("PartialError" in error or "timed_out" in error for error in one.operations["insert"].errors):
         yield "writes without an answer may have been executed: write again with upsert, which does not double rows"
