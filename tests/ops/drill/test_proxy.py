@@ -73,7 +73,7 @@ def test_reset_ends_open_connections_and_refuses_new_ones(proxy):
         assert proxy.set_mode("reset") == 1
         with pytest.raises(ConnectionResetError):
             ask(connection)
-    with connect(proxy) as another, pytest.raises(ConnectionResetError):
+    with pytest.raises(ConnectionResetError), connect(proxy) as another:  # as early as in the handshake
         ask(another)
     proxy.set_mode("pass")
     with connect(proxy) as another:
@@ -81,5 +81,5 @@ def test_reset_ends_open_connections_and_refuses_new_ones(proxy):
 
 
 def test_a_server_that_is_gone_resets(proxy):
-    with TcpProxy(1) as towards_nobody, connect(towards_nobody) as connection, pytest.raises(ConnectionResetError):
+    with TcpProxy(1) as towards_nobody, pytest.raises(ConnectionResetError), connect(towards_nobody) as connection:
         ask(connection)
