@@ -23,7 +23,15 @@ if TYPE_CHECKING:
     from milvuslab.gateway.client import Gateway
     from milvuslab.model.settings import Settings
 
-__all__ = ["DEFAULT_COLLECTIONS", "LanguageDefault", "Shelf", "default_for", "open_shelf"]
+__all__ = [
+    "ANY_LANGUAGE",
+    "DEFAULT_COLLECTIONS",
+    "MULTILINGUAL",
+    "LanguageDefault",
+    "Shelf",
+    "default_for",
+    "open_shelf",
+]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -39,6 +47,11 @@ DEFAULT_COLLECTIONS = {
     "ko": LanguageDefault("text_ko", "e5-small"),
 }
 """MiniLM is the faster and, in English, a good encoder; in Korean it knows nothing, so e5 serves there."""
+
+MULTILINGUAL = LanguageDefault("text_multi", "pair:e5-small+use")
+"""Documents of all languages on one shelf, for questions that cross them: by choice, as it costs a second embedding."""
+ANY_LANGUAGE = "any"
+"""As the language of a collection or a question: all of them."""
 
 
 class Shelf:
@@ -108,16 +121,26 @@ class Shelf:
             return self._open[name]
 
     def create_for_language(self, language: str) -> TextCollection:
-        """The default collection of a language, made when it is not there.
+        """The default collection of a language, or of `any`, made when it is not there.
 
         Raises:
             UsageError: no encoder is set for the language.
         """
         default = default_for(language)
-        return self.create(default.collection, encoder=default.encoder, language=language)
+        return self.create(
+            default.collection, encoder=default.encoder, language="" if language == ANY_LANGUAGE else language
+        )
 
-    def choose(self, question: str, *, language: str = "", collection: str = "") -> TextCollection:
+    def choose(
+        self, question: str, *, language: str = "", collection: str = "", is_across: bool = False
+    ) -> TextCollection:
         """The collection a question goes to: the named one, else the language's, else that of the question's script.
+
+        Args:
+            question: what is asked.
+            language: of the documents; empty goes by the question's script.
+            collection: by name, before everything else.
+            is_across: whether documents of every language may answer: those of the multilingual collection.
 
         Raises:
             NotFoundError: that collection is not there (yet).
@@ -125,10 +148,15 @@ class Shelf:
         """
         if collection:
             return self.open(collection)
-        chosen = language or detect_language(question)
+        chosen = ANY_LANGUAGE if is_across else language or detect_language(question)
         try:
             return self.open(default_for(chosen).collection)
         except NotFoundError:
+            if chosen == ANY_LANGUAGE:
+                raise NotFoundError(
+                    f"there are no documents for questions across languages yet: {MULTILINGUAL.collection} is not there",
+                    hint="load the samples into it: milvuslab text load-samples --multilingual",
+                ) from None
             raise NotFoundError(
                 f"there are no documents in the language {chosen} yet: {default_for(chosen).collection} is not there",
                 hint="watch the samples load with: milvuslab status; or load some: milvuslab text load-samples",
@@ -141,14 +169,16 @@ def open_shelf(gateway: Gateway, *, settings: Settings, observer: Observer = sil
 
 
 def default_for(language: str) -> LanguageDefault:
-    """Collection and encoder of a language.
+    """Collection and encoder of a language, or of `any`.
 
     Raises:
         UsageError: no encoder is set for it.
     """
+    if language == ANY_LANGUAGE:
+        return MULTILINGUAL
     if language not in DEFAULT_COLLECTIONS:
         raise UsageError(
             f"no encoder is set for the language {language!r}",
-            hint=f"{suggest(language, DEFAULT_COLLECTIONS)}; or name a collection and an encoder",
+            hint=f"{suggest(language, [*DEFAULT_COLLECTIONS, ANY_LANGUAGE])}; or name a collection and an encoder",
         )
     return DEFAULT_COLLECTIONS[language]
