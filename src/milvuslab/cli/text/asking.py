@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from datetime import datetime, timezone
 from typing import Annotated
 
@@ -22,6 +23,13 @@ from milvuslab.model.errors import UsageError
 __all__: list[str] = []
 
 
+class _Channel(str, enum.Enum):
+    auto = "auto"
+    dense = "dense"
+    lexical = "lexical"
+    hybrid = "hybrid"
+
+
 @command(
     app,
     "search",
@@ -29,6 +37,7 @@ __all__: list[str] = []
         "milvuslab text search 'how do volcanoes form'",
         "milvuslab text search '표 만드는 방법' --limit 5",
         "milvuslab text search 'bushfire' --source news --json",
+        "milvuslab text search '피벗 테이블' --channel hybrid --explain",
     ],
 )
 def search(
@@ -41,14 +50,25 @@ def search(
     after: Annotated[str, typer.Option("--after", help="Only documents of this day or later.", metavar="DAY")] = "",
     before: Annotated[str, typer.Option("--before", help="Only documents before this day.", metavar="DAY")] = "",
     min_score: Annotated[
-        float | None, typer.Option("--min-score", help="Only passages at least this near, -1 to 1.", metavar="COSINE")
+        float | None,
+        typer.Option("--min-score", help="Only passages whose cosine is above, -1 to 1.", metavar="COSINE"),
     ] = None,
     collection: CollectionOption = "",
     is_ungrouped: Annotated[
         bool, typer.Option("--all-passages", help="Several passages of one document may appear.")
     ] = False,
+    channel: Annotated[
+        _Channel,
+        typer.Option(
+            "--channel",
+            help="Search by meaning (dense), by words (lexical), or by both (hybrid); auto takes both where it can.",
+        ),
+    ] = _Channel.auto,
+    is_explained: Annotated[
+        bool, typer.Option("--explain", help="Say of each hit why it stands where it stands.")
+    ] = False,
 ) -> None:
-    """Find passages by meaning. The question's language chooses the collection unless you do."""
+    """Find passages by meaning and by words. The question's language chooses the collection unless you do."""
     from milvuslab.apps.text.search import TextQuery, search_text
     from milvuslab.cli.text.view import answer_lines
 
@@ -61,10 +81,11 @@ def search(
         published_before_s=_unix_s(before, "--before"),
         min_score=min_score,
         is_grouped=not is_ungrouped,
+        channel=channel.value,
     )
     _check_length(question, door.workspace.settings.query_limit_chars)
     answer = search_text(open_shelf(door).choose(question, language=language, collection=collection), query)
-    door.show(answer.as_dict(), answer_lines(answer))
+    door.show(answer.as_dict(), answer_lines(answer, is_explained=is_explained))
 
 
 @command(app, "similar", examples=["milvuslab text similar DOCUMENT_ID --limit 5"])

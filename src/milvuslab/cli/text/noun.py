@@ -24,7 +24,7 @@ __all__ = [
     "open_shelf",
 ]
 
-app = group("text", help_text="Search documents by meaning, in Korean and English.")
+app = group("text", help_text="Search documents by meaning and by words, in Korean and English.")
 
 LimitOption = Annotated[int, typer.Option("--limit", "-n", help="Most hits.", min=1, max=1_000)]
 LanguageOption = Annotated[

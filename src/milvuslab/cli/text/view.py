@@ -10,21 +10,25 @@ from typing import TYPE_CHECKING
 from milvuslab.cli.output import cell_width, format_time
 
 if TYPE_CHECKING:
-    from milvuslab.apps.text.search import TextAnswer, TextHit
+    from milvuslab.apps.text.search import HitExplanation, TextAnswer, TextHit
 
 __all__ = ["answer_lines", "snippet"]
 
 _SNIPPET_CHARS = 280
+_CHANNEL_WORDS = {"dense": "by meaning", "lexical": "by words", "hybrid": "by meaning and words"}
 _MARK, _TITLE, _DIM, _END = "\x1b[1;33m", "\x1b[1m", "\x1b[2m", "\x1b[0m"
 
 
-def answer_lines(answer: TextAnswer, *, width: int | None = None, is_color: bool | None = None) -> Iterator[str]:
+def answer_lines(
+    answer: TextAnswer, *, width: int | None = None, is_color: bool | None = None, is_explained: bool = False
+) -> Iterator[str]:
     """Lines of an answer.
 
     Args:
         answer: what was found.
         width: columns; None takes the terminal's, at most 100.
         is_color: whether marks are terminal colours or `[words]` in brackets; None looks at stdout.
+        is_explained: whether each hit says why it stands where it stands, and the answer why words were not searched.
     """
     width = width or min(100, shutil.get_terminal_size((100, 24)).columns)
     is_color = sys.stdout.isatty() if is_color is None else is_color
@@ -32,11 +36,12 @@ def answer_lines(answer: TextAnswer, *, width: int | None = None, is_color: bool
         yield f"nothing found in {answer.collection}"
     for number, hit in enumerate(answer.hits, start=1):
         yield from _hit_lines(hit, number=number, width=width, is_color=is_color)
+        if is_explained and hit.explanation is not None:
+            yield from _explanation_lines(hit.explanation, channel=answer.channel, is_color=is_color)
         yield ""
-    yield (
-        f"{len(answer.hits)} from {answer.collection} ({answer.encoder}): "
-        f"{answer.total_ms:.0f} ms = embed {answer.embed_ms:.0f} + Milvus {answer.milvus_ms:.0f} + the rest"
-    )
+    yield f"{len(answer.hits)} from {answer.collection} ({answer.encoder}), {_CHANNEL_WORDS[answer.channel]}: {_times(answer)}"
+    if answer.note and is_explained:
+        yield f"not searched by words: {answer.note}"
 
 
 def snippet(
@@ -61,6 +66,48 @@ def snippet(
             at = last
     pieces.append((text[at:end] + (" …" if end < len(text) else ""), False))
     return [(" ".join(piece.split("\n")), is_marked) for piece, is_marked in pieces if piece]
+
+
+def _times(answer: TextAnswer) -> str:
+    words = f"words {answer.lexical_ms:.0f}"
+    parts = {
+        "dense": f"embed {answer.embed_ms:.0f} + Milvus {answer.milvus_ms:.0f}",
+        "lexical": f"{words} (of them Milvus {answer.milvus_ms:.0f})",
+        "hybrid": f"embed {answer.embed_ms:.0f} + Milvus {answer.milvus_ms:.0f}, meanwhile {words}, "
+        f"then merge {answer.fuse_ms:.0f}",
+    }[answer.channel]
+    return f"{answer.total_ms:.0f} ms = {parts} + the rest"
+
+
+def _explanation_lines(explanation: HitExplanation, *, channel: str, is_color: bool) -> Iterator[str]:
+    lines = [_place("by meaning", explanation.dense_rank, explanation.dense_score, explanation.dense_share, "cosine")]
+    if channel != "dense":
+        lines.append(
+            _place("by words", explanation.lexical_rank, explanation.lexical_score, explanation.lexical_share, "BM25")
+        )
+        if channel == "lexical":
+            lines = lines[1:]
+    if channel == "hybrid":
+        lines.append(_movement(explanation))
+    if explanation.matched_terms:
+        lines.append(f"words: {', '.join(explanation.matched_terms)}")
+    for line in lines:
+        yield f"    {_DIM}{line}{_END}" if is_color else f"    {line}"
+
+
+def _place(name: str, rank: int | None, score: float | None, share: float, measure: str) -> str:
+    if rank is None or score is None:
+        return f"{name}: not among the candidates"
+    return f"{name}: place {rank}, {measure} {score:.3f}, gave {share:.0%} of the score"
+
+
+def _movement(explanation: HitExplanation) -> str:
+    if explanation.dense_rank is None:
+        return f"place {explanation.final_rank}, by words alone"
+    moved = explanation.dense_rank - explanation.final_rank
+    if moved == 0:
+        return f"place {explanation.final_rank}, where meaning alone puts it"
+    return f"place {explanation.final_rank}, words moved it {'up' if moved > 0 else 'down'} by {abs(moved)}"
 
 
 def _hit_lines(hit: TextHit, *, number: int, width: int, is_color: bool) -> Iterator[str]:
