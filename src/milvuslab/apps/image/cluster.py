@@ -8,6 +8,7 @@ The same seed gives the same groups.
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
@@ -30,6 +31,7 @@ __all__ = [
     "Clusters",
     "Grouping",
     "agree_with_labels",
+    "as_clusters",
     "cluster_images",
     "cluster_vectors",
     "compute_silhouettes",
@@ -160,13 +162,26 @@ def cluster_images(
     found = cluster_vectors(
         reduced, method=method, k=k, min_size=min_size, labels=table.labels, seed=seed, observer=observer
     )
+    return as_clusters(collection.name, found, reduced, ids=table.ids, labels=table.labels, example_count=example_count)
+
+
+def as_clusters(
+    collection: str,
+    found: Grouping,
+    vectors: Matrix,
+    *,
+    ids: Sequence[str],
+    labels: Sequence[str],
+    example_count: int = 12,
+) -> Clusters:
+    """A grouping told by keys instead of rows; `vectors` are those that were grouped."""
     groups = tuple(
-        _summarise(number, found, reduced, ids=table.ids, labels=table.labels, example_count=example_count)
+        _summarise(number, found, vectors, ids=ids, labels=labels, example_count=example_count)
         for number in range(len(found.medoids))
     )
     return Clusters(
-        collection=collection.name, method=method, ids=table.ids, labels=tuple(found.numbers.tolist()),
-        medoids=tuple(table.ids[row] for row in found.medoids), outliers=tuple(table.ids[row] for row in found.outliers),
+        collection=collection, method=found.method, ids=tuple(ids), labels=tuple(found.numbers.tolist()),
+        medoids=tuple(ids[row] for row in found.medoids), outliers=tuple(ids[row] for row in found.outliers),
         outlier_count=found.outlier_count, silhouette=found.silhouette, nmi=found.nmi, ari=found.ari, tried=found.tried,
         groups=groups,
     )  # fmt: skip
@@ -238,6 +253,8 @@ def reduce_vectors(vectors: Matrix, *, dim: int = _DIM_MAX, seed: int = 7) -> Ma
     if wanted >= vectors.shape[1]:
         return np.asarray(vectors, dtype=np.float32)
     sample = vectors[_sample(len(vectors), _FIT_ROWS, seed=seed)]
+    if not np.ptp(sample, axis=0).any():
+        return np.zeros((len(vectors), wanted), dtype=np.float32)  # equal rows have no components
     fit = _sklearn("decomposition").PCA(n_components=wanted, svd_solver="randomized", random_state=seed).fit(sample)
     reduced = np.empty((len(vectors), wanted), dtype=np.float32)
     for start in range(0, len(vectors), _BLOCK_ROWS):
@@ -304,7 +321,10 @@ def _k_means(vectors: Matrix, k: int, *, seed: int) -> Rows:
         fit = cluster.MiniBatchKMeans(n_clusters=k, random_state=seed, n_init=3, batch_size=_BLOCK_ROWS)
     else:
         fit = cluster.KMeans(n_clusters=k, random_state=seed, n_init=5)
-    return np.asarray(fit.fit_predict(vectors), dtype=np.int64)
+    with warnings.catch_warnings():
+        # Fewer distinct pictures than groups: there are fewer groups then, which the answer shows.
+        warnings.filterwarnings("ignore", message="Number of distinct clusters")
+        return np.asarray(fit.fit_predict(vectors), dtype=np.int64)
 
 
 def _hdbscan(vectors: Matrix, min_size: int, *, seed: int) -> tuple[Rows, int]:

@@ -114,9 +114,11 @@ def project_vectors(
     if not len(vectors):
         raise UsageError("there is nothing to map", hint="add pictures")
     if len(vectors) < 4:
-        return np.stack([np.linspace(-1, 1, len(vectors)), np.zeros(len(vectors))], axis=1).astype(np.float32)
+        return _circle(len(vectors))
     observer(Progress(step="map", message="principal components"))
     reduced = reduce_vectors(vectors, dim=_DIM, seed=seed)
+    if not np.ptp(reduced, axis=0).any():
+        return _circle(len(vectors))
     count = min(len(reduced), mapped_rows)
     chosen = np.random.default_rng(seed).permutation(len(reduced))[:count]
     observer(Progress(step="map", message=f"t-SNE of {count:,} pictures"))
@@ -129,6 +131,12 @@ def project_vectors(
         xy[rows] = _place(reduced[rows], reduced[chosen], mapped)
         observer(Progress(step="place", done_count=start + len(rows), total_count=len(rest), unit="images"))
     return _within_bounds(xy)
+
+
+def _circle(count: int) -> Matrix:
+    """Places for pictures that nothing tells apart."""
+    turns = 2 * np.pi * np.arange(count) / count
+    return np.stack([np.cos(turns), np.sin(turns)], axis=1).astype(np.float32)
 
 
 def _tsne(vectors: Matrix, *, seed: int) -> Matrix:
