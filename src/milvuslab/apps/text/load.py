@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from milvuslab.apps.text.ingest import IngestReport, ingest_documents
-from milvuslab.apps.text.shelf import default_for
+from milvuslab.apps.text.shelf import ANY_LANGUAGE, default_for
 from milvuslab.data.document import Item
 from milvuslab.data.readers import Skipped, read_documents
 from milvuslab.data.samples import SAMPLES, fetch_sample, read_sample
@@ -120,11 +120,23 @@ def load_source(
 
 
 def load_samples(
-    shelf: Shelf, names: Sequence[str], *, settings: Settings, observer: Observer = silent
+    shelf: Shelf,
+    names: Sequence[str],
+    *,
+    settings: Settings,
+    is_multilingual: bool = False,
+    observer: Observer = silent,
 ) -> list[LoadReport]:
     """Fetches the samples and loads each into the collection of its language; what is done stays done.
 
     The samples of different languages take turns, a slice of each, so that a page soon answers in all of them.
+
+    Args:
+        shelf: the server's collections.
+        names: of the samples.
+        settings: limits of the readers.
+        is_multilingual: all of them into the one collection for questions across languages.
+        observer: sees progress.
 
     Raises:
         NotFoundError: no sample of that name.
@@ -136,7 +148,8 @@ def load_samples(
     reports: dict[str, LoadReport] = {}
     absent = {}
     waiting = []
-    for name in (name for name in names if not _is_loaded(shelf, name, settings=settings)):
+    targets = {name: ANY_LANGUAGE if is_multilingual else SAMPLES[name].languages[0] for name in names}
+    for name in (name for name in names if not _is_loaded(shelf, name, targets[name], settings=settings)):
         try:
             fetch_sample(name, settings=settings, observer=observer)
             waiting.append(name)
@@ -145,7 +158,9 @@ def load_samples(
     slice_chars = _FIRST_SLICE_CHARS
     while waiting:
         for name in list(waiting):
-            report = _load_sample_slice(shelf, name, settings=settings, observer=observer, slice_chars=slice_chars)
+            report = _load_sample_slice(
+                shelf, name, targets[name], settings=settings, observer=observer, slice_chars=slice_chars
+            )
             if report is not None:
                 reports[name] = report
                 waiting.remove(name)
@@ -159,8 +174,8 @@ def load_samples(
     return list(reports.values())
 
 
-def _is_loaded(shelf: Shelf, name: str, *, settings: Settings) -> bool:
-    collection = default_for(SAMPLES[name].languages[0]).collection
+def _is_loaded(shelf: Shelf, name: str, language: str, *, settings: Settings) -> bool:
+    collection = default_for(language).collection
     job = read_job(settings.home_dir / "jobs", _job_id(shelf, collection, f"sample-{name}"))
     if job is None or job.state != "done" or not shelf.gateway.collections.exists(collection):
         return False
@@ -169,16 +184,16 @@ def _is_loaded(shelf: Shelf, name: str, *, settings: Settings) -> bool:
 
 
 def _load_sample_slice(
-    shelf: Shelf, name: str, *, settings: Settings, observer: Observer, slice_chars: int
+    shelf: Shelf, name: str, language: str, *, settings: Settings, observer: Observer, slice_chars: int
 ) -> LoadReport | None:
     """The report when the sample is done, None when more of it remains."""
     sample = SAMPLES[name]
-    collection = default_for(sample.languages[0]).collection
+    collection = default_for(language).collection
     job_id = _job_id(shelf, collection, f"sample-{name}")
     writer = JobWriter(settings.home_dir / "jobs", job_id, title=f"{sample.title} into {collection}")
     items = _Slice(read_sample(name, settings=settings, resume_token=writer.job.resume_token), slice_chars)
     report = _run(
-        lambda: shelf.create_for_language(sample.languages[0]), items, name=collection, writer=writer,
+        lambda: shelf.create_for_language(language), items, name=collection, writer=writer,
         total_documents=sample.document_count, tally=_SkipTally(),
         cache=open_embedding_cache(settings), observer=observer, is_last=lambda: not items.has_more,
     )  # fmt: skip

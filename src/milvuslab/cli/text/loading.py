@@ -60,7 +60,15 @@ def ingest(
     door.show(report.as_dict(), _load_lines([report]))
 
 
-@command(app, "load-samples", examples=["milvuslab text load-samples", "milvuslab text load-samples help-en"])
+@command(
+    app,
+    "load-samples",
+    examples=[
+        "milvuslab text load-samples",
+        "milvuslab text load-samples help-en",
+        "milvuslab text load-samples help-ko help-en --multilingual",
+    ],
+)
 def load_samples(
     door: Door,
     *,
@@ -68,13 +76,23 @@ def load_samples(
         list[str] | None,
         typer.Argument(metavar="[SAMPLE]...", help="wikipedia, news, help-ko, help-en; default: the first three."),
     ] = None,
+    is_multilingual: Annotated[
+        bool,
+        typer.Option("--multilingual", help="All into one collection, for questions across languages."),
+    ] = False,
 ) -> None:
     """Fetch the sample documents and load them; what is loaded already is left alone."""
     from milvuslab.apps.text.load import load_samples as load
     from milvuslab.data.samples import DEMO_SAMPLES
 
     with door.watch() as observer:
-        reports = load(open_shelf(door), names or DEMO_SAMPLES, settings=door.workspace.settings, observer=observer)
+        reports = load(
+            open_shelf(door),
+            names or DEMO_SAMPLES,
+            settings=door.workspace.settings,
+            is_multilingual=is_multilingual,
+            observer=observer,
+        )
     door.show({"loaded": [report.as_dict() for report in reports]}, _load_lines(reports))
 
 
