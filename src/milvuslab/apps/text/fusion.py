@@ -17,7 +17,17 @@ from typing import Any, Generic, Literal, TypeVar, get_args
 
 from milvuslab.model.errors import UsageError
 
-__all__ = ["CHANNELS", "DEFAULT_FUSION", "Channel", "Fused", "Fusion", "FusionKind", "Normalization", "fuse_ranked"]
+__all__ = [
+    "CHANNELS",
+    "DEFAULT_FUSION",
+    "Channel",
+    "Fused",
+    "Fusion",
+    "FusionKind",
+    "Normalization",
+    "fuse_ranked",
+    "normalize_scores",
+]
 
 Channel = Literal["dense", "lexical"]
 FusionKind = Literal["rrf", "weighted"]
@@ -129,7 +139,7 @@ def fuse_ranked(channels: Mapping[str, Sequence[tuple[Key, float]]], fusion: Fus
     ranks: dict[Key, dict[str, int]] = {}
     for name, named in channels.items():
         candidates = named[: fusion.candidate_count]
-        values = _values([score for _, score in candidates], fusion)
+        values = normalize_scores([score for _, score in candidates], fusion)
         for rank, ((key, _), value) in enumerate(zip(candidates, values, strict=True), start=1):
             parts.setdefault(key, {})[name] = weights[name] * value
             ranks.setdefault(key, {})[name] = rank
@@ -144,7 +154,7 @@ def _fused(key: Key, parts: Mapping[str, float], ranks: Mapping[str, int], *, na
     return Fused(id=key, score=score, shares=shares, ranks=ranks)
 
 
-def _values(scores: Sequence[float], fusion: Fusion) -> list[float]:
+def normalize_scores(scores: Sequence[float], fusion: Fusion) -> list[float]:
     """What each candidate of one list is worth, 0 or more, never rising."""
     if fusion.kind == "rrf":
         return [1 / (fusion.rrf_k + rank) for rank in range(1, len(scores) + 1)]
