@@ -10,6 +10,7 @@ from milvuslab.ops.drill.verdict import Round
 __all__ = ["advise"]
 
 _SESSION_S = 15.0
+_RESTARTS = ("kill", "terminate", "freeze", "memory-limit", "port-taken")
 
 
 def advise(rounds: Sequence[Round], *, drill: Drill) -> tuple[str, ...]:
@@ -21,7 +22,7 @@ def _advise(one: Round, *, drill: Drill) -> Iterable[str]:
     search = one.operations["search"]
     if search.recovery_s is None:
         yield "searches did not come back: look at the log, and at `milvuslab status`"
-    elif drill.server == "standalone" and search.recovery_s > _SESSION_S:
+    elif drill.fault in _RESTARTS and search.recovery_s > _SESSION_S:
         # Measured on 2.3.5: 64 to 68 s with the default session of 30 s, 9 to 11 s with 5 s.
         yield "searches waited for the dead server's session to expire: lower session_ttl_s (5 s is our default)"
     if (

@@ -128,7 +128,7 @@ DRILLS: Mapping[str, Drill] = {
             title_ko="서버가 더 이상 메모리를 얻지 못한다",
             fault="memory-limit",
             target="standalone",
-            hold_s=10.0,
+            hold_s=20.0,
         ),
         Drill(
             name="disk-full",

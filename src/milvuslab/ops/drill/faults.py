@@ -23,13 +23,15 @@ from milvuslab.machine.polling import poll_until
 from milvuslab.model.errors import CheckFailedError, MilvusLabError, UnsupportedError
 from milvuslab.ops import servers
 from milvuslab.ops.drill.stage import Stage
+from milvuslab.ops.drill.workload import COLLECTION
 
 __all__ = ["FAULTS", "Evidence", "break_stage"]
 
 _GONE_TIMEOUT_S = 10.0
 _TERM_TIMEOUT_S = 60.0
-_HEADROOM_BYTES = 48 * 1024 * 1024
+_HEADROOM_BYTES = 4 * 1024 * 1024
 _BLOCK_BYTES = 1 << 20
+_FLUSH_TIMEOUT_S = 8.0
 _IN_TURN = ("query-node-1", "query-coord")
 _IN_TURN_PAUSE_S = 4.0
 
@@ -196,6 +198,7 @@ def _disk_full(stage: Stage, instances: list[str], evidence: Evidence) -> Iterat
     filled = _fill(stage.ballast_path)
     evidence.prove(f"{filled / 1e6:.0f} MB written, then: no space left; {shutil.disk_usage(folder).free} bytes free")
     try:
+        evidence.prove(_try_flush(stage), happened=False)
         yield
     finally:
         stage.ballast_path.unlink(missing_ok=True)
@@ -266,6 +269,16 @@ def _fill(path: Path) -> int:
                 if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                     raise
         return file.tell()
+
+
+def _try_flush(stage: Stage) -> str:
+    """What became of asking for growing segments to be written: calls alone fit into what a server has laid out before."""
+    with stage.connect(call_timeout_s=_FLUSH_TIMEOUT_S) as gateway:
+        try:
+            gateway.collections.flush(COLLECTION, timeout_s=_FLUSH_TIMEOUT_S)
+        except MilvusLabError as error:
+            return f"a flush did not succeed: {error.message[:120]}"
+    return "a flush succeeded"
 
 
 def _status(pid: int) -> str:

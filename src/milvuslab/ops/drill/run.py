@@ -28,14 +28,13 @@ from milvuslab.ops.drill.report import render_verdict
 from milvuslab.ops.drill.stage import Stage
 from milvuslab.ops.drill.timeline import OPERATIONS, OperationReport, Probe, measure_operation
 from milvuslab.ops.drill.verdict import Control, Round, Verdict, judge
-from milvuslab.ops.drill.workload import Workload, fill_collection, make_rows, read_digests, start_clock
+from milvuslab.ops.drill.workload import COLLECTION, Workload, fill_collection, make_rows, read_digests, start_clock
 
 if TYPE_CHECKING:
     from milvuslab.gateway import Gateway
 
-__all__ = ["COLLECTION", "run_drill"]
+__all__ = ["run_drill"]
 
-COLLECTION = "milvuslab_drill"
 _BEFORE_S = 4.0
 _BACK_TIMEOUT_S = 120.0
 _PATIENT_TIMEOUT_S = 30.0

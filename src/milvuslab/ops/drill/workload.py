@@ -32,8 +32,9 @@ from milvuslab.model.index import IndexSpec
 from milvuslab.model.metric import Metric
 from milvuslab.ops.drill.timeline import OPERATIONS, WRONG_ANSWER, Probe
 
-__all__ = ["SEED_COUNT", "Workload", "fill_collection", "make_rows", "read_digests", "start_clock"]
+__all__ = ["COLLECTION", "SEED_COUNT", "Workload", "fill_collection", "make_rows", "read_digests", "start_clock"]
 
+COLLECTION = "milvuslab_drill"
 SEED_COUNT = 1_000
 _POOL_COUNT = 2_000
 _FIRST_KEY = 1_000_000
@@ -44,7 +45,8 @@ _SCHEMA = (
     FieldSpec(name="version", data_type=DataType.INT64),
     FieldSpec(name="vector", data_type=DataType.FLOAT_VECTOR, dim=_DIM),
 )
-_INDEX = IndexSpec(field_name="vector", index_type="HNSW", metric=Metric.L2, params={"M": 8, "efConstruction": 64})
+_INDEX = IndexSpec(field_name="vector", index_type="FLAT", metric=Metric.L2)
+"""Exact, so that a row that is not found is a row that was not looked at."""
 
 
 def make_rows(keys: Sequence[int], versions: Sequence[int]) -> dict[str, Any]:
@@ -227,7 +229,7 @@ class Workload:
         with self._lock:
             key = next(self._dice)
         hits = gateway.search(
-            self._name, make_rows([key], [0])["vector"], field="vector", limit=3, params={"ef": 64},
+            self._name, make_rows([key], [0])["vector"], field="vector", limit=3,
             consistency=Consistency.BOUNDED,
         )  # fmt: skip
         if len(hits.ids) == 0 or int(hits.ids[0]) != key:
