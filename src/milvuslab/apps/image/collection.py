@@ -38,8 +38,6 @@ __all__ = [
     "ImageCollection",
     "compute_image_id",
     "create_image_collection",
-    "hash_from_column",
-    "hash_to_column",
     "image_collection_spec",
     "is_image_collection",
     "open_image_collection",
@@ -153,20 +151,6 @@ def compute_image_id(*, source: str, origin_id: str, content_sha256: str) -> str
     """
     place = hashlib.sha256(f"{source}\0{origin_id}".encode("utf-8", "surrogatepass")).hexdigest()
     return f"{place[:16]}-{content_sha256[:24]}"
-
-
-def hash_to_column(value: int) -> int:
-    """A perceptual hash of 64 bits as the signed number that an INT64 field holds.
-
-    >>> hash_to_column(2**64 - 1), hash_from_column(-1) == 2**64 - 1
-    (-1, True)
-    """
-    return value - (1 << 64) if value >= 1 << 63 else value
-
-
-def hash_from_column(value: int) -> int:
-    """The hash that `hash_to_column` made a signed number of."""
-    return value + (1 << 64) if value < 0 else value
 
 
 def _index() -> IndexSpec:

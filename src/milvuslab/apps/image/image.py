@@ -5,11 +5,10 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from milvuslab.apps.image.collection import IMAGE_FIELDS, compute_image_id, hash_from_column
+from milvuslab.apps.image.collection import IMAGE_FIELDS, compute_image_id
 from milvuslab.apps.image.ingest import ingest_images
 from milvuslab.apps.image.pictures import content_key, remove_unreferenced
 from milvuslab.data.images.decode import DEFAULT_LIMITS, ImageLimits, decode_image
-from milvuslab.data.images.source import ImageItem
 from milvuslab.model.collection import Consistency
 from milvuslab.model.errors import NotFoundError
 
@@ -29,6 +28,9 @@ __all__ = [
 ]
 
 
+_HASH_MASK = (1 << 64) - 1
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class StoredImage:
     """A picture as the collection holds it.
@@ -41,7 +43,7 @@ class StoredImage:
         source: name of the set of pictures it belongs to.
         width: pixels, upright.
         height: pixels, upright.
-        hash: perceptual, 64 bits.
+        hash: perceptual, 64 bits as a signed number.
         content_sha256: of its file.
     """
 
@@ -57,7 +59,7 @@ class StoredImage:
 
     def as_dict(self) -> dict[str, Any]:
         """A form for JSON; the hash as 16 hexadecimal digits."""
-        return {**dataclasses.asdict(self), "hash": f"{self.hash:016x}"}
+        return {**dataclasses.asdict(self), "hash": f"{self.hash & _HASH_MASK:016x}"}
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +109,8 @@ def add_image(
     Raises:
         LimitError, MediaError: it is too large, no picture, or damaged; nothing was written.
     """
+    from milvuslab.data.images.source import ImageItem
+
     picture = decode_image(content, limits=limits, name=name)
     key = origin_id or name
     item = ImageItem(key=key, label=label, source=source, name=name, read=lambda: content, resume_token="")
@@ -173,7 +177,7 @@ def stored_images(columns: dict[str, Any]) -> list[StoredImage]:
             source=columns["source"][row],
             width=int(columns["width"][row]),
             height=int(columns["height"][row]),
-            hash=hash_from_column(int(columns["hash"][row])),
+            hash=int(columns["hash"][row]),
             content_sha256=columns["content_sha256"][row],
         )
         for row in range(len(columns["image_id"]))

@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from milvuslab.apps.image.collection import compute_image_id, hash_to_column
+from milvuslab.apps.image.collection import compute_image_id
 from milvuslab.apps.image.pictures import make_thumbnail, remove_unreferenced
 from milvuslab.data.images.decode import DEFAULT_LIMITS, ImageLimits, decode_image
 from milvuslab.model.collection import Consistency
@@ -411,7 +411,7 @@ def _write_rows(collection: ImageCollection, decoded: Sequence[_Decoded], *, rew
             "source": [_cut(one.file.item.source, 256) for one in decoded],
             "width": [one.width for one in decoded],
             "height": [one.height for one in decoded],
-            "hash": [hash_to_column(one.hash) for one in decoded],
+            "hash": [one.hash for one in decoded],
             "content_sha256": [one.file.content_sha256 for one in decoded],
             "vector": vectors,
         },

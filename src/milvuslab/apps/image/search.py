@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from milvuslab.apps.image.collection import IMAGE_FIELDS, hash_from_column
+from milvuslab.apps.image.collection import IMAGE_FIELDS
 from milvuslab.apps.image.image import read_picture
 from milvuslab.data.images.decode import DEFAULT_LIMITS, ImageLimits, Picture, decode_image
 from milvuslab.model.errors import NotFoundError, UnsupportedError, UsageError
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = [
     "NEGATIVE_SHARE",
     "Box",
+    "Clock",
     "ImageAnswer",
     "ImageHit",
     "ImageQuery",
@@ -40,6 +41,7 @@ __all__ = [
 _LIMIT_MAX = 1_000
 _EXAMPLES_MAX = 32
 _EF_MIN = 128
+_HASH_MASK = (1 << 64) - 1
 NEGATIVE_SHARE = 0.5
 """What the mean of the negative examples weighs against that of the positive ones: Qdrant's "average vector" strategy of
 recommendations (its documentation: positives + positives - negatives), which is twice the positive mean less the negative."""
@@ -180,7 +182,7 @@ def search_images(
         LimitError, MediaError: an example is too large, no picture, or damaged.
         UnsupportedError: words are asked and the encoder reads none.
     """
-    clock = _Clock()
+    clock = Clock("decode", "embed", "milvus")
     shown = _decode_examples(collection, query, limits=limits)
     clock.lap("decode")
     positive, negative = _embed_examples(collection, query, shown)
@@ -238,7 +240,7 @@ def as_image_hits(hits: Hits, *, hashes: Sequence[int] = ()) -> list[ImageHit]:
             width=int(columns["width"][row]),
             height=int(columns["height"][row]),
             score=float(hits.scores[row]),
-            hash_distance=_nearest_hash(hash_from_column(int(columns["hash"][row])), hashes),
+            hash_distance=_nearest_hash(int(columns["hash"][row]), hashes),
         )
         for row in range(len(hits.ids))
     ]
@@ -261,12 +263,12 @@ class _Stored:
     hashes: dict[str, int]
 
 
-class _Clock:
+class Clock:
     """Where the milliseconds of one answer went."""
 
-    def __init__(self) -> None:
+    def __init__(self, *names: str) -> None:
         self._began = self._last = time.perf_counter()
-        self._laps_ms = dict.fromkeys(("decode", "embed", "milvus"), 0.0)
+        self._laps_ms = dict.fromkeys(names, 0.0)
 
     def lap(self, name: str) -> None:
         """The time since the lap before belongs to `name`."""
@@ -331,7 +333,7 @@ def _fetch_examples(collection: ImageCollection, query: ImageQuery) -> _Stored:
                 f"collection {collection.name} holds no picture {key}", hint="find one: milvuslab image search"
             )
     hashes = zip(found["image_id"], found["hash"], strict=True)
-    return _Stored(vectors, {key: hash_from_column(int(value)) for key, value in hashes})
+    return _Stored(vectors, {key: int(value) for key, value in hashes})
 
 
 def _condition(query: ImageQuery) -> Filter | None:
@@ -360,4 +362,4 @@ def _within(query: ImageQuery) -> DistanceRange | None:
 
 
 def _nearest_hash(mine: int, hashes: Sequence[int]) -> int | None:
-    return min(((mine ^ other).bit_count() for other in hashes), default=None)
+    return min((((mine ^ other) & _HASH_MASK).bit_count() for other in hashes), default=None)
