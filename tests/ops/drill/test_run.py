@@ -35,7 +35,7 @@ def test_a_killed_server_loses_nothing_and_every_operation_comes_back(workspace)
         report = one.operations[operation]
         assert report.ok_count < report.probe_count, f"{operation} must have been away while there was no server"
         assert report.recovery_s is not None and report.recovery_s >= report.gap_s / 2 > 0.5, operation
-    (folder,) = list_reports(workspace)
+    folder = next(one for one in list_reports(workspace) if one.name.endswith("-kill"))
     assert read_report(workspace, folder.name)["data"]["is_clean"]
     assert {path.name for path in folder.iterdir()} >= {"ledger.jsonl", "probes.csv", "report.html", "verdict.json"}
 
