@@ -33,7 +33,7 @@ def test_the_fast_scores_are_those_of_the_fused_rankings():
     for number in range(12):
         key = f"q{number}"
         relevant[key] = {one: dice.choice([0, 1, 2]) for one in dice.sample(ids, 6)} | {"never found": 1}
-        for name, ranked in lists.items():
+        for ranked in lists.values():
             found = dice.sample(ids, dice.randint(0, 25))
             # Few different scores: ties are the rule here.
             ranked[key] = sorted(((one, dice.randint(0, 4) / 4) for one in found), key=lambda item: -item[1])
