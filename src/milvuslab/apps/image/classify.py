@@ -41,7 +41,7 @@ SHARPNESS = 10.0
 THRESHOLD = 0.3
 """Confidence below which no label is given."""
 _BATCH_QUERIES = 128
-_CALIBRATION_MIN = 30
+_CALIBRATION_MIN = 20
 _EF_MIN = 128
 
 
@@ -236,7 +236,7 @@ def fit_calibration(
     seed: int = 7,
     observer: Observer = silent,
 ) -> Calibration | None:
-    """How often a share of the votes was right in this collection; None where fewer than 30 pictures have a label."""
+    """How often a share of the votes was right in this collection; None where fewer than 20 pictures have a label."""
     labelled = np.array([row for row, label in enumerate(table.labels) if label])
     if len(labelled) < _CALIBRATION_MIN:
         return None
