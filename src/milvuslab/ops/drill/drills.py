@@ -13,7 +13,11 @@ from typing import Any
 from milvuslab.model.errors import NotFoundError, suggest
 from milvuslab.ops.drill.verdict import Limits
 
-__all__ = ["DRILLS", "Drill", "get_drill"]
+__all__ = ["DRILLS", "RANDOM_ROLE", "Drill", "get_drill"]
+
+
+RANDOM_ROLE = "any role"
+"""The target of a drill on chance: another role in each round."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,6 +231,14 @@ DRILLS: Mapping[str, Drill] = {
             "node",
             "the whole machine is gone: every process of the cluster is killed",
             "노드 전체가 사라진다: 클러스터의 모든 프로세스를 강제 종료한다",
+        ),
+        _role_drill(
+            "any-role",
+            RANDOM_ROLE,
+            "one process of a role drawn by lot is killed, every minute",
+            "1분마다 제비로 뽑은 역할의 프로세스 하나를 강제 종료한다",
+            hold_s=5.0,
+            span_s=60.0,
         ),
         _role_drill(
             "kafka-of-three",

@@ -9,6 +9,7 @@ import contextlib
 import csv
 import dataclasses
 import json
+import random
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timezone
 from pathlib import Path
@@ -21,7 +22,7 @@ from milvuslab.machine.polling import poll_until
 from milvuslab.model.errors import MilvusLabError
 from milvuslab.model.progress import Observer, Progress, silent
 from milvuslab.ops.drill.advice import advise
-from milvuslab.ops.drill.drills import Drill
+from milvuslab.ops.drill.drills import RANDOM_ROLE, Drill
 from milvuslab.ops.drill.faults import Evidence, break_stage
 from milvuslab.ops.drill.proxy import TcpProxy
 from milvuslab.ops.drill.report import render_verdict
@@ -29,6 +30,7 @@ from milvuslab.ops.drill.stage import Stage
 from milvuslab.ops.drill.timeline import OPERATIONS, OperationReport, Probe, measure_operation
 from milvuslab.ops.drill.verdict import Control, Round, Verdict, judge
 from milvuslab.ops.drill.workload import COLLECTION, Workload, fill_collection, make_rows, read_digests, start_clock
+from milvuslab.runtime.cluster import role_of
 
 if TYPE_CHECKING:
     from milvuslab.gateway import Gateway
@@ -128,7 +130,8 @@ def _run_round(
     begin_s = now_s()
     _pass_time(_BEFORE_S, say=say, step=f"round {number}: before")
     fault = "none" if control else drill.fault
-    with break_stage(stage, fault, target="" if control else drill.target, now_s=now_s) as evidence:
+    target = "" if control else _choose_target(stage, drill, number=number)
+    with break_stage(stage, fault, target=target, now_s=now_s) as evidence:
         _pass_time(drill.hold_s, say=say, step=f"round {number}: broken")
     say(f"round {number}: heal")
     heal_s, is_healed = _heal(stage, now_s=now_s)
@@ -149,6 +152,16 @@ def _run_round(
     return Round(
         begin_s=begin_s, end_s=end_s, evidence=evidence, is_healed=is_healed, heal_s=heal_s, operations=reports()
     )
+
+
+def _choose_target(stage: Stage, drill: Drill, *, number: int) -> str:
+    """The drill's target; of a drill on chance the same one in the same round every time."""
+    if drill.target != RANDOM_ROLE:
+        return drill.target
+    dice = random.Random(number)  # noqa: S311  (a drill, nothing secret)
+    role = dice.choice(sorted({role_of(one).name for one in stage.instances}))
+    members = [one for one in stage.instances if role_of(one).name == role]
+    return role if role_of(members[0]).is_coordinator else dice.choice(members)
 
 
 def _is_back(reports: Iterable[OperationReport], evidence: Evidence, now_s: float) -> bool:
