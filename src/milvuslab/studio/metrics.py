@@ -57,6 +57,17 @@ class StudioMetrics:
             buckets=_REQUEST_BUCKETS_S,
             registry=self.registry,
         )
+        self._image_stages = Histogram(
+            "milvuslab_studio_image_search_duration_seconds",
+            "Time of a search for pictures by stage: decode (file to pixels), embed (pixels to vector), milvus, total.",
+            ["stage"],
+            buckets=_STAGE_BUCKETS_S,
+            registry=self.registry,
+        )
+        self._images_added = Counter(
+            "milvuslab_studio_images_added", "Pictures stored and acknowledged.", registry=self.registry
+        )
+        self._images_deleted = Counter("milvuslab_studio_images_deleted", "Pictures removed.", registry=self.registry)
         self._server_up = Gauge(
             "milvuslab_studio_server_up", "1 when the server answered the last look, else 0.", ["server"],
             registry=self.registry,
@@ -96,6 +107,20 @@ class StudioMetrics:
         """A document was removed."""
         self._deleted.inc()
 
+    def image_search_ended(self, *, decode_ms: float, embed_ms: float, milvus_ms: float, total_ms: float) -> None:
+        """A search for pictures was answered."""
+        stages = (("decode", decode_ms), ("embed", embed_ms), ("milvus", milvus_ms), ("total", total_ms))
+        for stage, duration_ms in stages:
+            self._image_stages.labels(stage=stage).observe(duration_ms / 1e3)
+
+    def image_added(self) -> None:
+        """A picture was stored."""
+        self._images_added.inc()
+
+    def image_deleted(self) -> None:
+        """A picture was removed."""
+        self._images_deleted.inc()
+
     def server_seen(self, name: str, *, is_up: bool, row_count: int) -> None:
         """A server was looked at."""
         self._server_up.labels(server=name).set(int(is_up))
@@ -109,7 +134,7 @@ class StudioMetrics:
         """Name, type, meaning and labels of each metric of ours, for the reference page."""
         own = [
             self._requests, self._durations, self._in_flight, self._stages, self._added, self._deleted, self._found,
-            self._server_up, self._server_rows,
+            self._image_stages, self._images_added, self._images_deleted, self._server_up, self._server_rows,
         ]  # fmt: skip
         rows = []
         for metric in own:

@@ -23,6 +23,7 @@ HTTP_CODES = {
     405: "method_not_allowed",
     408: "timed_out",
     413: "limit",
+    415: "media",
     422: "validation",
     429: "rate_limited",
     500: "internal",

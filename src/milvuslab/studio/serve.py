@@ -127,6 +127,7 @@ def build_door(studio: Studio) -> Door:
 def build_api(studio: Studio) -> FastAPI:
     """The HTTP API of a studio."""
     from milvuslab.studio.api.application import make_api
+    from milvuslab.studio.api.image_routes import make_image_router
     from milvuslab.studio.api.lab_routes import make_lab_router
     from milvuslab.studio.api.system_routes import make_system_router
     from milvuslab.studio.api.text_routes import make_text_router
@@ -134,7 +135,8 @@ def build_api(studio: Studio) -> FastAPI:
     system = make_system_router(
         servers=studio.servers, encoders=studio.encoders, desk=studio.desk, read_jobs=studio.jobs.latest
     )
-    return make_api([make_text_router(studio.desk), make_lab_router(studio.lab), system])
+    routers = [make_text_router(studio.desk), make_image_router(studio.images), make_lab_router(studio.lab), system]
+    return make_api(routers)
 
 
 def _url_of(opened: socket.socket) -> str:

@@ -14,6 +14,7 @@ from milvuslab.apps.text.shelf import DEFAULT_COLLECTIONS
 from milvuslab.embed.catalog import open_encoder
 from milvuslab.journal.job import Job, list_jobs
 from milvuslab.model.errors import MilvusLabError
+from milvuslab.studio.image_desk import ImageDesk
 from milvuslab.studio.lab.desk import LabDesk
 from milvuslab.studio.metrics import StudioMetrics
 from milvuslab.studio.text_desk import TextDesk
@@ -23,6 +24,8 @@ from milvuslab.studio.watch.source import WorkspaceSource
 
 if TYPE_CHECKING:
     from milvuslab.embed.encoder import TextEncoder
+    from milvuslab.embed.images.encoder import ImageEncoder
+    from milvuslab.model.progress import Observer
     from milvuslab.model.settings import Settings
     from milvuslab.ops.workspace import Workspace
 
@@ -89,7 +92,8 @@ class Studio:
     Args:
         settings: limits, and the server of the applications.
         servers: watched.
-        encoders: opened in the background.
+        encoders: of text, opened in the background.
+        image_encoders: of pictures, opened when a collection asks for one.
         jobs: long work.
         lab: comparisons of index types.
         metrics: counted.
@@ -101,6 +105,7 @@ class Studio:
         settings: Settings,
         servers: ServerWatch,
         encoders: EncoderWatch[TextEncoder],
+        image_encoders: EncoderWatch[ImageEncoder],
         jobs: JobShelf,
         lab: LabDesk,
         metrics: StudioMetrics,
@@ -108,12 +113,16 @@ class Studio:
         self.settings = settings
         self.servers = servers
         self.encoders = encoders
+        self.image_encoders = image_encoders
         self.jobs = jobs
         self.lab = lab
         self.metrics = metrics
         self.titles = TitleMemory()
         self.desk = TextDesk(
             servers=servers, encoders=encoders, server=settings.server, settings=settings, metrics=metrics
+        )
+        self.images = ImageDesk(
+            servers=servers, encoders=image_encoders, server=settings.server, settings=settings, metrics=metrics
         )
 
     def start(self) -> None:
@@ -125,6 +134,7 @@ class Studio:
     def stop(self) -> None:
         """Ends what runs in the background."""
         self.desk.close()
+        self.images.close()
         self.lab.close()
         self.servers.stop()
 
@@ -137,7 +147,14 @@ def open_studio(workspace: Workspace) -> Studio:
         settings=settings,
         servers=ServerWatch(WorkspaceSource(workspace), metrics=metrics),
         encoders=EncoderWatch(lambda name, observer: open_encoder(name, settings=settings, observer=observer)),
+        image_encoders=EncoderWatch(lambda name, observer: _open_image_encoder(name, observer, settings=settings)),
         jobs=JobShelf(lambda: list_jobs(Path(settings.home_dir) / "jobs")),
         lab=LabDesk(settings=settings, child_environment=workspace.child_environment(), working_dir=workspace.folder),
         metrics=metrics,
     )
+
+
+def _open_image_encoder(name: str, observer: Observer, *, settings: Settings) -> ImageEncoder:
+    from milvuslab.embed.images.catalog import open_image_encoder
+
+    return open_image_encoder(name, settings=settings, observer=observer)

@@ -18,6 +18,7 @@ Every error has the form `{code, message, hint, context, request_id}`. `request_
 a request may bring its own. When a key is set, send `Authorization: Bearer KEY`."""
 _TAGS = [
     {"name": "text", "description": "Documents in, passages found by meaning."},
+    {"name": "images", "description": "Pictures in, pictures found by what they show."},
     {"name": "index-lab", "description": "Index types compared on the same data, each tuned to the same recall."},
     {"name": "system", "description": "The studio, its servers, its long work."},
 ]

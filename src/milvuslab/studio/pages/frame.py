@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+from collections.abc import Sequence
 from importlib import resources
 from urllib.parse import quote
 
@@ -19,14 +20,20 @@ def asset(name: str) -> bytes:
     return resources.files("milvuslab.studio").joinpath("static", name).read_bytes()
 
 
-def head_html(words: Words) -> str:
-    """What a page loads besides NiceGUI's own files; addresses change with the content, so browsers may keep them."""
+def head_html(words: Words, *, scripts: Sequence[str] = ()) -> str:
+    """What a page loads besides NiceGUI's own files; addresses change with the content, so browsers may keep them.
+
+    Args:
+        words: of the page's language.
+        scripts: names of further scripts of this page.
+    """
     return str(
         join(
             Html(f'<script>document.documentElement.lang = "{words.language}"</script>'),
             tag("meta", name="color-scheme", content="light dark"),
             tag("link", rel="stylesheet", href=_address("studio.css")),
             tag("script", src=_address("studio.js"), defer=True),
+            [tag("script", src=_address(name), defer=True) for name in scripts],
             tag("link", rel="icon", type="image/svg+xml", href=_address("icon.svg")),
         )
     )
@@ -37,12 +44,13 @@ def render_header(words: Words, *, active: str, path: str) -> Html:
 
     Args:
         words: of the page's language.
-        active: `home`, `text`, `lab` or `api`.
+        active: `home`, `text`, `images`, `lab` or `api`.
         path: of the page with its query, to come back to after a change of language.
     """
     pages = (
         ("home", "/", "nav.home"),
         ("text", "/text", "nav.text"),
+        ("images", "/images", "nav.images"),
         ("lab", "/index-lab", "nav.lab"),
         ("api", "/api-reference", "nav.api"),
     )

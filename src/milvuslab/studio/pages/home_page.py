@@ -41,6 +41,7 @@ class HomePage:
         self._section("collections", words("home.all_collections"))
         doors = (
             ("/text", "nav.text", "home.search_intro"),
+            ("/images", "nav.images", "home.images_intro"),
             ("/index-lab", "lab.heading", "home.lab_intro"),
             ("/api-reference", "home.api", "home.api_intro"),
             ("/metrics", "home.metrics", "home.metrics_intro"),

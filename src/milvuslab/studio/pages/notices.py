@@ -11,13 +11,14 @@ from milvuslab.studio.watch.readiness import remaining_s
 from milvuslab.studio.watch.servers import ServerView
 from milvuslab.studio.words.words import Words
 
-__all__ = ["job_progress", "progress_bar", "render_banner", "render_notice"]
+__all__ = ["job_progress", "list_titles", "progress_bar", "render_banner", "render_notice"]
 
 _TITLES = {
     "conflict": "error.conflict",
     "forbidden": "error.forbidden",
     "internal": "error.internal",
     "limit": "error.limit",
+    "media": "error.media",
     "not_found": "error.not_found",
     "start": "error.start",
     "timed_out": "error.timed_out",
@@ -46,6 +47,11 @@ def render_notice(words: Words, *, code: str, message: str, hint: str = "", requ
         role="alert",
         data_code=code,
     )
+
+
+def list_titles(words: Words) -> dict[str, str]:
+    """Title of a notice by the code of its error; `other` for all codes that have none."""
+    return {**{code: words(key) for code, key in _TITLES.items()}, "other": words("error.other")}
 
 
 def render_banner(

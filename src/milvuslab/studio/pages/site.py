@@ -3,7 +3,7 @@
 import contextlib
 import logging
 import mimetypes
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, quote
 
@@ -11,6 +11,7 @@ from milvuslab.model.errors import MilvusLabError
 from milvuslab.studio.guard.key import COOKIE_NAME, SESSION_LIFETIME_S, KeyCheck
 from milvuslab.studio.pages.frame import asset, head_html, render_footer, render_header, render_login, render_plain
 from milvuslab.studio.pages.home_page import HomePage
+from milvuslab.studio.pages.image_page import IMAGE_SCRIPTS, ImagePage
 from milvuslab.studio.pages.index_lab_page import IndexLabPage, read_lab_state
 from milvuslab.studio.pages.markup import join, tag
 from milvuslab.studio.pages.notices import render_notice
@@ -27,7 +28,7 @@ __all__ = ["make_site"]
 
 _LOG = logging.getLogger(__name__)
 _LANGUAGE_COOKIE = "milvuslab_language"
-_ASSETS = ("studio.css", "studio.js", "icon.svg")
+_ASSETS = ("studio.css", "studio.js", "images.js", "image-map.js", "icon.svg")
 _YEAR_S = 365 * 24 * 3_600
 
 
@@ -141,6 +142,12 @@ def _add_pages(studio: Studio, *, api: "FastAPI") -> None:
         with _frame(request, active="text", title=f"{state.q or words('nav.text')} · milvuslab"):
             await TextPage(studio, words, state).build()
 
+    @ui.page("/images", title="milvuslab")
+    def images(request: Request) -> None:
+        words = _words(request)
+        with _frame(request, active="images", title=f"{words('nav.images')} · milvuslab", scripts=IMAGE_SCRIPTS):
+            ImagePage(studio, words).build()
+
     @ui.page("/index-lab", title="milvuslab")
     async def lab(request: Request) -> None:
         words = _words(request)
@@ -156,7 +163,7 @@ def _add_pages(studio: Studio, *, api: "FastAPI") -> None:
 
 
 @contextlib.contextmanager
-def _frame(request: "Request", *, active: str, title: str) -> Any:
+def _frame(request: "Request", *, active: str, title: str, scripts: Sequence[str] = ()) -> Any:
     """Head and header around a page's own elements."""
     from nicegui import ui
 
@@ -164,7 +171,7 @@ def _frame(request: "Request", *, active: str, title: str) -> Any:
     query = request.url.query
     path = request.url.path + (f"?{query}" if query else "")
     ui.page_title(title)
-    ui.add_head_html(head_html(words))
+    ui.add_head_html(head_html(words, scripts=scripts))
     ui.html(render_header(words, active=active, path=path), sanitize=False, tag="header").classes("top").props(
         "role=banner"
     )

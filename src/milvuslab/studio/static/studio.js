@@ -23,7 +23,10 @@
     const form = one("#ask");
     if (!form) return;
     for (const field of form.elements) {
-      if (field.name) field.value = params.get(field.name) ?? "";
+      if (!field.name) continue;
+      const value = params.get(field.name) ?? "";
+      if (field.type === "radio" || field.type === "checkbox") field.checked = field.value === value;
+      else field.value = value;
     }
   }
 

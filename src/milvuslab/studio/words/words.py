@@ -29,6 +29,10 @@ class Words:
         """The text of that key with its values filled in."""
         return self._table[key].format(**values)
 
+    def template(self, key: str) -> str:
+        """The text of that key as it is kept: a script fills in the values."""
+        return self._table[key]
+
     def number(self, value: float) -> str:
         """A count with separators: `12,345`."""
         return f"{value:,.0f}"

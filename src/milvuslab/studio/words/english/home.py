@@ -16,6 +16,7 @@ WORDS = {
     "home.features": "Features",
     "home.heading": "Milvus, running here",
     "home.index_types": "Index types",
+    "home.images_intro": "Find pictures by what they show.",
     "home.intro": "Real servers on this machine, what they hold, and what each of them can do.",
     "home.jobs": "Work in progress",
     "home.jobs_none": "Nothing is running. Everything that was begun is done.",

@@ -16,6 +16,7 @@ WORDS = {
     "home.features": "기능",
     "home.heading": "지금 여기서 돌아가는 Milvus",
     "home.index_types": "인덱스 종류",
+    "home.images_intro": "그림으로 그림을 찾아봅니다.",
     "home.intro": "이 컴퓨터의 실제 서버들, 그 안에 든 것, 서버마다 할 수 있는 일을 보여 줍니다.",
     "home.jobs": "진행 중인 작업",
     "home.jobs_none": "진행 중인 작업이 없습니다. 시작한 일은 모두 끝났습니다.",
