@@ -86,6 +86,7 @@ def _load_lines(reports: list[ImageLoadReport]) -> list[str]:
         if done.corrupt_count:
             lines.append(f"  {done.corrupt_count:,} could not be read:")
         lines += [f"    {fault}" for fault in done.faults[:5]]
-        lines += [f"  {count:,} left out: {kind}" for kind, count in report.skipped_counts.items()]
+        if report.fault_count:
+            lines.append(f"  {report.fault_count:,} left out:")
         lines += [f"    {fault}" for fault in report.faults[:5]]
     return lines or ["everything is loaded already"]
