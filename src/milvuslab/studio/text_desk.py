@@ -22,23 +22,28 @@ from milvuslab.apps.text.document import (
     delete_document,
     get_document,
 )
-from milvuslab.apps.text.search import TextAnswer, TextQuery, find_similar_documents, search_text
+from milvuslab.apps.text.fusion_file import KeptFusions
+from milvuslab.apps.text.search import TextAnswer, TextQuery, search_text
 from milvuslab.apps.text.shelf import DEFAULT_COLLECTIONS, Shelf
+from milvuslab.apps.text.similar import SimilarAnswer, find_similar_documents
 from milvuslab.data.document import Document, clean_text, clean_title, make_document_id
 from milvuslab.data.language import detect_language
 from milvuslab.model.errors import ConflictError, LimitError, NotFoundError, TimedOutError, UsageError
 from milvuslab.model.filter import where
 from milvuslab.studio.desk_threads import DeskThreads
+from milvuslab.studio.watch.recall import RecallWatch
 
 if TYPE_CHECKING:
     from milvuslab.apps.text.collection import TextCollection
+    from milvuslab.apps.text.fusion import Fusion
+    from milvuslab.apps.text.served_recall import ServedRecall
     from milvuslab.embed.encoder import TextEncoder
     from milvuslab.model.settings import Settings
     from milvuslab.studio.metrics import StudioMetrics
     from milvuslab.studio.watch.encoders import EncoderWatch
     from milvuslab.studio.watch.servers import ServerWatch
 
-__all__ = ["OWN_SOURCE", "AddedDocument", "TextDesk", "check_question"]
+__all__ = ["OWN_SOURCE", "AddedDocument", "IndexQuality", "TextDesk", "check_question"]
 
 OWN_SOURCE = "studio"
 """Source of documents that were added here without naming one; pages offer to delete these."""
@@ -66,6 +71,21 @@ class AddedDocument:
     language: str
     stored_after_ms: float
     found_after_ms: float | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class IndexQuality:
+    """How good the answers of a collection are, as far as that is known.
+
+    Attributes:
+        collection: its name.
+        recall: of its index against exact search; None until it was measured.
+        fusion: how its two channels become one ranking; None where it has one channel.
+    """
+
+    collection: str
+    recall: ServedRecall | None
+    fusion: Fusion | None
 
 
 class TextDesk(DeskThreads):
@@ -96,24 +116,25 @@ class TextDesk(DeskThreads):
         self._metrics = metrics
         self._lock = threading.Lock()
         self._shelf: Shelf | None = None
+        self._recalls = RecallWatch()
         self._stats_lock = threading.Lock()
         self._stats: list[TextStats] = []
         self._counted_at_s = -math.inf
 
-    def search(self, query: TextQuery, *, collection: str = "") -> TextAnswer:
-        """The passages nearest to the question; see `search_text`."""
+    def search(self, query: TextQuery, *, collection: str = "", is_across: bool = False) -> TextAnswer:
+        """The passages nearest to the question; see `search_text` and, for the choice of the collection, `Shelf.choose`."""
         answer = self._on(
-            lambda shelf: shelf.choose(query.text, language=query.language, collection=collection),
+            lambda shelf: shelf.choose(query.text, language=query.language, collection=collection, is_across=is_across),
             lambda target: search_text(target, query),
         )
         self._metrics.search_ended(embed_ms=answer.embed_ms, milvus_ms=answer.milvus_ms, total_ms=answer.total_ms)
         return answer
 
-    def similar(self, document_id: str, *, limit: int, collection: str = "") -> TextAnswer:
+    def similar(self, document_id: str, *, limit: int, diversity: float = 0.0, collection: str = "") -> SimilarAnswer:
         """Documents like this one; see `find_similar_documents`."""
         return self._in_holder(
             document_id,
-            lambda target: find_similar_documents(target, document_id, limit=limit),
+            lambda target: find_similar_documents(target, document_id, limit=limit, diversity=diversity),
             collection=collection,
         )
 
@@ -212,6 +233,25 @@ class TextDesk(DeskThreads):
                 self._counted_at_s = time.monotonic()
             return self._stats
 
+    def quality(self) -> list[IndexQuality]:
+        """Recall and fusion of each text collection; recall is measured in the background and comes with a later call.
+
+        Raises:
+            UnreachableError, StartError: as `stats`.
+        """
+        shelf = self._open_shelf()
+        found = []
+        for one in self.stats():
+            target = shelf.open(one.collection)
+            found.append(
+                IndexQuality(
+                    collection=one.collection,
+                    recall=self._recalls.get(target, row_count=one.passage_count),
+                    fusion=target.fusion if target.has_lexical else None,
+                )
+            )
+        return found
+
     def _make_document(
         self,
         *,
@@ -293,7 +333,8 @@ class TextDesk(DeskThreads):
         gateway = self._servers.gateway(self.server)
         with self._lock:
             if self._shelf is None or self._shelf.gateway is not gateway:
-                self._shelf = Shelf(gateway, open_encoder=self._encoders.get)
+                fusions = KeptFusions(self.settings.home_dir, server_uri=gateway.endpoint.safe_uri)
+                self._shelf = Shelf(gateway, open_encoder=self._encoders.get, fusions=fusions)
             return self._shelf
 
 

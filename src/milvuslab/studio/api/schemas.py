@@ -9,11 +9,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 __all__ = [
     "Added",
+    "AlsoAt",
     "Answer",
     "Capability",
     "Collection",
     "Deleted",
     "Error",
+    "Explanation",
     "Health",
     "Hit",
     "JobList",
@@ -21,6 +23,8 @@ __all__ = [
     "PostedDocument",
     "Server",
     "ServerList",
+    "Similar",
+    "SimilarHit",
     "Stored",
     "Timing",
 ]
@@ -125,7 +129,25 @@ class Timing(_Model):
 
     embed_ms: float = Field(description="Encoding the question; for similar documents, reading the vectors.")
     milvus_ms: float = Field(description="From sending the search to having the parsed answer.")
+    lexical_ms: float = Field(
+        default=0.0,
+        description="Finding the words of the question and searching by them, beside the rest where both channels answer.",
+    )
+    fuse_ms: float = Field(default=0.0, description="Merging the two rankings.")
     total_ms: float = Field(description="Everything in the studio's process.")
+
+
+class Explanation(_Model):
+    """Why a hit stands where it stands."""
+
+    final_rank: int = Field(description="Place in the answer, from 1.", examples=[1])
+    dense_rank: int | None = Field(description="Place by meaning; null when that channel did not bring it.")
+    lexical_rank: int | None = Field(description="Place by words.")
+    dense_score: float | None = Field(description="Cosine.", examples=[0.61])
+    lexical_score: float | None = Field(description="BM25.", examples=[7.2])
+    dense_share: float = Field(description="Part of the score that meaning gave, 0 to 1.")
+    lexical_share: float = Field(description="Part of the score that words gave, 0 to 1.")
+    matched_terms: list[str] = Field(description="Words of the question that the passage holds.", examples=[["snow"]])
 
 
 class Hit(_Model):
@@ -142,7 +164,11 @@ class Hit(_Model):
     source: str = Field(examples=["wikipedia"])
     url: str
     published_at: dt.datetime | None
-    score: float = Field(description="Cosine between question and passage; larger is nearer.", examples=[0.61])
+    score: float = Field(
+        description="Larger is better: a cosine (`dense`), BM25 (`lexical`), or what the fusion made of both (`hybrid`).",
+        examples=[0.61],
+    )
+    explanation: Explanation | None = Field(description="Null among similar documents.")
 
 
 class Answer(_Model):
@@ -151,7 +177,37 @@ class Answer(_Model):
     query: str
     collection: str = Field(examples=["text_en"])
     encoder: str = Field(examples=["minilm"])
+    channel: str = Field(description="`dense`, `lexical` or `hybrid`: which answered.", examples=["hybrid"])
+    note: str = Field(description="Why words were not searched although they might have been; else empty.")
     hits: list[Hit]
+    timing: Timing
+
+
+class AlsoAt(_Model):
+    """A copy of a document, which takes no place of its own."""
+
+    document_id: str
+    title: str
+    source: str
+    url: str
+    overlap: float = Field(description="Share of common word triples; 1 for the same content.", examples=[0.93])
+
+
+class SimilarHit(Hit):
+    """A document like another one, by its passage that comes nearest."""
+
+    also_at: list[AlsoAt] = Field(description="Copies of it.")
+
+
+class Similar(_Model):
+    """Documents like one that is there, best first."""
+
+    document_id: str
+    collection: str = Field(examples=["text_en"])
+    encoder: str = Field(examples=["minilm"])
+    diversity: float
+    also_at: list[AlsoAt] = Field(description="Copies of the document itself.")
+    hits: list[SimilarHit]
     timing: Timing
 
 

@@ -2,12 +2,26 @@
 
 # No `from __future__ import annotations` here: FastAPI reads the annotations of functions that are made inside another,
 # and those must be values then, not text.
+import dataclasses
 import datetime as dt
 from typing import TYPE_CHECKING, Annotated, Any
 
-from milvuslab.apps.text.search import TextAnswer, TextQuery
+from milvuslab.apps.text.search import ChannelChoice, TextAnswer, TextHit, TextQuery
+from milvuslab.apps.text.similar import SimilarAnswer
 from milvuslab.model.errors import LimitError, UsageError
-from milvuslab.studio.api.schemas import Added, Answer, Deleted, Hit, PostedDocument, Stored, Timing
+from milvuslab.studio.api.schemas import (
+    Added,
+    AlsoAt,
+    Answer,
+    Deleted,
+    Explanation,
+    Hit,
+    PostedDocument,
+    Similar,
+    SimilarHit,
+    Stored,
+    Timing,
+)
 from milvuslab.studio.text_desk import TextDesk, check_question
 
 if TYPE_CHECKING:
@@ -26,7 +40,7 @@ def make_text_router(desk: TextDesk) -> "APIRouter":
     settings = desk.settings
     most_hits, which_collection = _shared_parameters(settings)
 
-    @router.get("/search", summary="Search by meaning", response_model=Answer)
+    @router.get("/search", summary="Search by meaning and by words", response_model=Answer)
     async def search(  # noqa: PLR0917  FastAPI passes parameters by name
         q: Annotated[
             str, Query(description="The question.", examples=["why does snow reflect light", "표 만드는 방법"])
@@ -45,8 +59,18 @@ def make_text_router(desk: TextDesk) -> "APIRouter":
         min_score: Annotated[
             float | None, Query(description="Only passages with at least this cosine.", ge=-1, le=1)
         ] = None,
+        channel: Annotated[
+            ChannelChoice,
+            Query(
+                description="By meaning (`dense`), by words (`lexical`), or by both (`hybrid`); `auto` takes both where "
+                "the server has full text."
+            ),
+        ] = "auto",
+        across: Annotated[  # noqa: FBT002
+            bool, Query(description="Documents of every language may answer: asks the multilingual collection.")
+        ] = False,
     ) -> Answer:
-        """Passages nearest to the question in meaning, one per document, best first."""
+        """The best passage of each document, best first, and why it stands where it stands."""
         query = TextQuery(
             text=check_question(q, settings=settings),
             limit=_check_limit(limit, settings.result_limit),
@@ -55,8 +79,10 @@ def make_text_router(desk: TextDesk) -> "APIRouter":
             published_after_s=parse_moment(published_after, "published_after"),
             published_before_s=parse_moment(published_before, "published_before"),
             min_score=min_score,
+            channel=channel,
         )
-        return _answer(query.text, await desk.run(desk.search, query, collection=collection))
+        answer = await desk.run(desk.search, query, collection=collection, is_across=across)
+        return _answer(query.text, answer)
 
     _add_documents(router, desk)
     return router
@@ -80,15 +106,21 @@ def _add_documents(router: "APIRouter", desk: TextDesk) -> None:
         published_at = _moment(values.pop("published_at_s"))
         return Stored(**values, published_at=published_at)
 
-    @router.get("/documents/{document_id}/similar", summary="Find similar documents", response_model=Answer)
+    @router.get("/documents/{document_id}/similar", summary="Find similar documents", response_model=Similar)
     async def similar(
         document_id: Annotated[str, document_key],
         limit: Annotated[int, most_hits] = 10,
         collection: Annotated[str, which_collection] = "",
-    ) -> Answer:
-        """Documents nearest to this one; itself left out."""
+        diversity: Annotated[
+            float,
+            Query(description="How much a document loses for being like one that is chosen already.", ge=0, le=1),
+        ] = 0.0,
+    ) -> Similar:
+        """Documents nearest to this one; itself left out, copies named with the document they are copies of."""
         limit = _check_limit(limit, settings.result_limit)
-        return _answer(document_id, await desk.run(desk.similar, document_id, limit=limit, collection=collection))
+        return _similar(
+            await desk.run(desk.similar, document_id, limit=limit, diversity=diversity, collection=collection)
+        )
 
     @router.post("/documents", summary="Store a document", response_model=Added, status_code=201)
     async def add(
@@ -169,16 +201,37 @@ def _check_limit(limit: int, maximum: int) -> int:
 
 
 def _answer(query: str, answer: TextAnswer) -> Answer:
-    hits = [
-        Hit(
-            document_id=hit.document_id, passage_id=hit.passage_id, ordinal=hit.ordinal, start=hit.start,
-            title=hit.title, text=hit.text, highlights=list(hit.highlights), language=hit.language, source=hit.source,
-            url=hit.url, published_at=_moment(hit.published_at_s), score=hit.score,
-        )
-        for hit in answer.hits
-    ]  # fmt: skip
-    timing = Timing(embed_ms=answer.embed_ms, milvus_ms=answer.milvus_ms, total_ms=answer.total_ms)
-    return Answer(query=query, collection=answer.collection, encoder=answer.encoder, hits=hits, timing=timing)
+    return Answer(
+        query=query,
+        collection=answer.collection,
+        encoder=answer.encoder,
+        channel=answer.channel,
+        note=answer.note,
+        hits=[Hit(**_hit_values(hit)) for hit in answer.hits],
+        timing=Timing.model_validate(answer),
+    )
+
+
+def _similar(answer: SimilarAnswer) -> Similar:
+    def copies(document_id: str) -> list[AlsoAt]:
+        return [AlsoAt.model_validate(same) for same in answer.also_at.get(document_id, ())]
+
+    return Similar(
+        document_id=answer.document_id,
+        collection=answer.collection,
+        encoder=answer.encoder,
+        diversity=answer.diversity,
+        also_at=copies(answer.document_id),
+        hits=[SimilarHit(**_hit_values(hit), also_at=copies(hit.document_id)) for hit in answer.hits],
+        timing=Timing(embed_ms=answer.embed_ms, milvus_ms=answer.milvus_ms, total_ms=answer.total_ms),
+    )
+
+
+def _hit_values(hit: TextHit) -> dict[str, Any]:
+    values = {field.name: getattr(hit, field.name) for field in dataclasses.fields(hit)}
+    values["published_at"] = _moment(values.pop("published_at_s"))
+    values["explanation"] = None if hit.explanation is None else Explanation(**dataclasses.asdict(hit.explanation))
+    return values
 
 
 def _moment(unix_s: Any) -> dt.datetime | None:

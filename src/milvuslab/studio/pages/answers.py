@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from milvuslab.apps.text.search import TextAnswer, TextHit
+from milvuslab.apps.text.similar import SameDocument, SimilarAnswer
 from milvuslab.studio.pages.markup import Html, join, safe_link, tag
 from milvuslab.studio.pages.page_state import PageState
+from milvuslab.studio.pages.why import render_why
 from milvuslab.studio.text_desk import OWN_SOURCE
 from milvuslab.studio.words.words import LANGUAGES, Words
 
-__all__ = ["EXAMPLES", "render_answer", "render_empty", "render_passage"]
+__all__ = ["EXAMPLES", "render_answer", "render_empty", "render_passage", "render_similar"]
 
 EXAMPLES = {
     "en": ("why does snow reflect sunlight", "bushfires near Sydney", "who taught Alexander"),
@@ -31,8 +33,43 @@ def render_empty(words: Words) -> Html:
     return join(rows if words.language == "ko" else rows[::-1])
 
 
-def render_answer(words: Words, answer: TextAnswer, *, state: PageState, titles: Sequence[str]) -> Html:
-    """The way here, where the time went, and the hits.
+_CHANNELS = {"dense": "channel.dense", "lexical": "channel.lexical", "hybrid": "channel.hybrid"}
+_SCORES = {
+    "dense": "result.score_dense",
+    "lexical": "result.score_lexical",
+    "hybrid": "result.score_hybrid",
+    "similar": "result.score_similar",
+}
+_SPREADS = (("", "similar.nearest"), ("0.3", "similar.mixed"), ("0.6", "similar.wide"))
+"""Diversity as the page offers it."""
+
+
+def render_answer(words: Words, answer: TextAnswer, *, state: PageState) -> Html:
+    """Where the time went, and the hits.
+
+    Args:
+        words: of the page's language.
+        answer: what was found.
+        state: of the page.
+    """
+    best = max((hit.score for hit in answer.hits), default=0.0)
+    hits = [
+        _hit(
+            words, hit, state,
+            score=_score(words, hit.score, channel=answer.channel, best=best),
+            why=render_why(words, hit, channel=answer.channel),
+        )
+        for hit in answer.hits
+    ]  # fmt: skip
+    return join(
+        _summary(words, answer),
+        _note(words, answer),
+        tag("ol", hits, class_="hits") if hits else _none(words, state),
+    )
+
+
+def render_similar(words: Words, answer: SimilarAnswer, *, state: PageState, titles: Sequence[str]) -> Html:
+    """The way here, the copies of the document, and documents like it.
 
     Args:
         words: of the page's language.
@@ -40,12 +77,25 @@ def render_answer(words: Words, answer: TextAnswer, *, state: PageState, titles:
         state: of the page.
         titles: of the documents in `state.like`.
     """
+    hits = [
+        _hit(
+            words, hit, state,
+            score=_score(words, hit.score, channel="similar", best=1.0),
+            why=_also_at(words, answer.also_at.get(hit.document_id, ()), state, key="similar.also_at"),
+        )
+        for hit in answer.hits
+    ]  # fmt: skip
+    times = (
+        ("embed", words("timing.read"), answer.embed_ms),
+        ("milvus", words("timing.milvus"), answer.milvus_ms),
+    )
+    about = words("result.similar_count", count=words.number(len(hits)))
     return join(
         _trail(words, state, titles),
-        _summary(words, answer, is_similar=bool(state.like)),
-        tag("ol", [_hit(words, hit, state) for hit in answer.hits], class_="hits")
-        if answer.hits
-        else _none(words, state),
+        _also_at(words, answer.also_at.get(answer.document_id, ()), state, key="similar.copies"),
+        _times(words, about, f" · {answer.collection} · {answer.encoder}", times=times, total_ms=answer.total_ms),
+        _spread(words, state),
+        tag("ol", hits, class_="hits") if hits else _none(words, state),
     )
 
 
@@ -76,29 +126,94 @@ def _trail(words: Words, state: PageState, titles: Sequence[str]) -> Html | None
     return join(way, heading)
 
 
-def _summary(words: Words, answer: TextAnswer, *, is_similar: bool) -> Html:
-    key = "result.similar_count" if is_similar else "result.count"
-    rest_ms = max(0.0, answer.total_ms - answer.embed_ms - answer.milvus_ms)
-    parts = (("embed", answer.embed_ms), ("milvus", answer.milvus_ms), ("rest", rest_ms))
-    labels = {"embed": words("timing.embed"), "milvus": words("timing.milvus"), "rest": words("timing.other")}
-    total_ms = max(answer.total_ms, 1e-3)
-    bar = [tag("span", class_=f"time-{name}", style=f"width:{100 * part / total_ms:.1f}%") for name, part in parts]
-    legend = [
-        tag("li", tag("i", class_=f"time-{name}"), labels[name], " ", tag("b", words.milliseconds(part)))
-        for name, part in parts
+def _spread(words: Words, state: PageState) -> Html:
+    """How different the similar documents shall be from each other."""
+    links = [
+        tag(
+            "a", words(key), href=state.spread(diversity).href, data_soft=True,
+            aria_current="true" if state.diversity == diversity else None,
+        )
+        for diversity, key in _SPREADS
+    ]  # fmt: skip
+    return tag("div", tag("span", words("similar.spread"), class_="chips-label"), links, class_="switch", role="group")
+
+
+def _also_at(words: Words, copies: Sequence[SameDocument], state: PageState, *, key: str) -> Html | None:
+    """Where else the same text stands."""
+    if not copies:
+        return None
+    named = [
+        tag(
+            "li",
+            tag("a", same.title, href=state.similar_to(same.document_id).href, data_soft=True),
+            tag("span", f" {same.source} · {same.overlap:.0%}", class_="quiet"),
+        )
+        for same in copies
     ]
+    return tag("div", tag("span", words(key), class_="also-label"), tag("ul", named), class_="also")
+
+
+def _note(words: Words, answer: TextAnswer) -> Html | None:
+    """Why words were not searched although they might have been."""
+    if not answer.note:
+        return None
+    detail = tag("span", answer.note, class_="quiet", lang="en")
+    return tag("p", words("channel.only_dense"), " ", detail, class_="channel-note")
+
+
+def _summary(words: Words, answer: TextAnswer) -> Html:
+    times = {
+        "dense": (
+            ("embed", words("timing.embed"), answer.embed_ms),
+            ("milvus", words("timing.milvus"), answer.milvus_ms),
+        ),
+        "lexical": (("words", words("timing.words"), answer.lexical_ms),),
+        "hybrid": (
+            ("embed", words("timing.embed"), answer.embed_ms),
+            ("milvus", words("timing.milvus"), answer.milvus_ms),
+            ("fuse", words("timing.fuse"), answer.fuse_ms),
+        ),
+    }[answer.channel]
+    about = words("result.count", count=words.number(len(answer.hits)))
+    detail = f" · {words(_CHANNELS[answer.channel])} · {answer.collection} · {answer.encoder}"
+    beside = answer.lexical_ms if answer.channel == "hybrid" else None
+    return _times(words, about, detail, times=times, total_ms=answer.total_ms, beside_ms=beside)
+
+
+def _times(
+    words: Words,
+    about: str,
+    detail: str,
+    *,
+    times: Sequence[tuple[str, str, float]],
+    total_ms: float,
+    beside_ms: float | None = None,
+) -> Html:
+    """How many hits, and the parts of the whole time; `beside_ms` went by at the same time as the other parts."""
+    rest_ms = max(0.0, total_ms - sum(part for _, _, part in times))
+    parts = [*times, ("rest", words("timing.other"), rest_ms)]
+    bar = [
+        tag("span", class_=f"time-{name}", style=f"width:{100 * part / max(total_ms, 1e-3):.1f}%")
+        for name, _, part in parts
+    ]
+    legend = [
+        tag("li", tag("i", class_=f"time-{name}"), label, " ", tag("b", words.milliseconds(part)))
+        for name, label, part in parts
+    ]
+    if beside_ms is not None:
+        label = words("timing.beside")
+        legend.append(tag("li", tag("i", class_="time-words"), label, " ", tag("b", words.milliseconds(beside_ms))))
     return tag(
         "div",
-        tag("p", words(key, count=words.number(len(answer.hits))),
-            tag("span", f" · {answer.collection} · {answer.encoder}", class_="quiet"), class_="summary-count"),
-        tag("p", words("timing.total", ms=words.milliseconds(answer.total_ms)), class_="summary-total"),
+        tag("p", about, tag("span", detail, class_="quiet"), class_="summary-count"),
+        tag("p", words("timing.total", ms=words.milliseconds(total_ms)), class_="summary-total"),
         tag("div", bar, class_="times", aria_hidden="true"),
         tag("ul", legend, class_="times-legend"),
         class_="summary",
-    )  # fmt: skip
+    )
 
 
-def _hit(words: Words, hit: TextHit, state: PageState) -> Html:
+def _hit(words: Words, hit: TextHit, state: PageState, *, score: Html, why: Html | None) -> Html:
     link = safe_link(hit.url)
     title = tag("a", hit.title, href=link, target="_blank", rel="noopener noreferrer") if link else hit.title
     similar = tag(
@@ -111,23 +226,25 @@ def _hit(words: Words, hit: TextHit, state: PageState) -> Html:
     )  # fmt: skip
     return tag(
         "li",
-        tag("div", tag("h3", title, lang=hit.language), _score(words, hit.score), class_="hit-head"),
+        tag("div", tag("h3", title, lang=hit.language), score, class_="hit-head"),
         tag("p", render_passage(hit.text, hit.highlights), class_="passage", lang=hit.language),
         tag("div", _badges(words, hit), similar, delete if hit.source == OWN_SOURCE else None, class_="hit-foot"),
+        why,
         class_="hit",
         data_document=hit.document_id,
     )
 
 
-def _score(words: Words, score: float) -> Html:
-    shown = f"{score:.2f}"
-    width = f"width:{100 * min(1.0, max(0.0, score)):.0f}%"
+def _score(words: Words, score: float, *, channel: str, best: float) -> Html:
+    """The score; its bar is a cosine, or, where scores have no end, the share of the best one."""
+    is_cosine = channel in ("dense", "similar")
+    width = 100 * min(1.0, max(0.0, score if is_cosine else score / best if best > 0 else 0.0))
     return tag(
         "span",
-        tag("span", tag("span", style=width), class_="score-bar", aria_hidden="true"),
-        tag("span", shown),
+        tag("span", tag("span", style=f"width:{width:.0f}%"), class_="score-bar", aria_hidden="true"),
+        tag("span", f"{score:.2f}"),
         class_="score",
-        title=words("result.score", score=f"{score:.4f}"),
+        title=words(_SCORES[channel], score=f"{score:.4f}"),
     )
 
 

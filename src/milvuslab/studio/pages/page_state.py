@@ -23,6 +23,9 @@ class PageState:
         before: filter, a day.
         min_score: filter, as typed.
         collection: to search in; empty takes the language's.
+        channel: `dense`, `lexical` or `hybrid`; empty takes what there is.
+        across: `1` asks documents of every language.
+        diversity: of similar documents, as typed.
         like: documents whose similar ones were opened, one after the other; the last is shown.
     """
 
@@ -33,6 +36,9 @@ class PageState:
     before: str = ""
     min_score: str = ""
     collection: str = ""
+    channel: str = ""
+    across: str = ""
+    diversity: str = ""
     like: tuple[str, ...] = ()
 
     @property
@@ -63,7 +69,14 @@ class PageState:
 
     def without_filters(self) -> PageState:
         """The same question with no filter."""
-        return PageState(q=self.q, collection=self.collection, like=self.like)
+        return PageState(
+            q=self.q, collection=self.collection, channel=self.channel, across=self.across, like=self.like,
+            diversity=self.diversity,
+        )  # fmt: skip
+
+    def spread(self, diversity: str) -> PageState:
+        """The same similar documents, more or less different from each other."""
+        return dataclasses.replace(self, diversity=diversity)
 
 
 def read_state(query: str) -> PageState:

@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from milvuslab.apps.text.document import TextStats
+from milvuslab.apps.text.fusion import DEFAULT_FUSION
 from milvuslab.studio.pages.markup import Html, join, tag
 from milvuslab.studio.pages.page_state import PageState
+from milvuslab.studio.text_desk import IndexQuality
 from milvuslab.studio.words.words import LANGUAGES, Words
 
 __all__ = ["render_add_panel", "render_ask_form", "render_shelf"]
@@ -30,6 +32,7 @@ def render_ask_form(words: Words, state: PageState, *, query_limit_chars: int) -
             tag("button", words("search.button"), type="submit", class_="primary"),
             class_="ask-row",
         ),
+        tag("div", _channels(words, state), _across(words, state), class_="ask-how"),
         _filters(words, state),
         id="ask",
         action="/text",
@@ -72,8 +75,9 @@ def render_add_panel(words: Words, *, document_limit_bytes: int) -> Html:
     )
 
 
-def render_shelf(words: Words, stats: Sequence[TextStats]) -> Html:
-    """What the text collections hold."""
+def render_shelf(words: Words, stats: Sequence[TextStats], quality: Sequence[IndexQuality] = ()) -> Html:
+    """What the text collections hold, and how good their answers are as far as that was measured."""
+    known = {one.collection: one for one in quality}
     rows = [
         tag(
             "li",
@@ -88,12 +92,61 @@ def render_shelf(words: Words, stats: Sequence[TextStats]) -> Html:
                 ),
                 class_="quiet",
             ),
+            _quality(words, known.get(one.collection)),
         )
         for one in stats
     ]
     if not rows:
         return join()
     return tag("section", tag("h2", words("shelf.heading")), tag("ul", rows), class_="panel shelf")
+
+
+def _quality(words: Words, quality: IndexQuality | None) -> Html | None:
+    if quality is None:
+        return None
+    parts = []
+    if quality.recall is not None:
+        recall, count = quality.recall.recall, words.number(quality.recall.query_count)
+        title = words("quality.recall_title", count=count)
+        parts.append(
+            tag("li", words("quality.recall", recall=f"{recall:.3f}"), title=title, data_recall=f"{recall:.4f}")
+        )
+    if quality.fusion is not None:
+        key = "quality.fusion_usual" if quality.fusion == DEFAULT_FUSION else "quality.fusion_tuned"
+        share = f"{quality.fusion.dense_weight:.0%}"
+        parts.append(tag("li", words(key, share=share), title=str(quality.fusion)))
+    return tag("ul", parts, class_="quality quiet") if parts else None
+
+
+def _channels(words: Words, state: PageState) -> Html:
+    """By meaning, by words, or by both; nothing chosen takes what the collection has."""
+    choices = (
+        ("", "channel.auto", "channel.auto_title"),
+        ("dense", "channel.dense", "channel.dense_title"),
+        ("lexical", "channel.lexical", "channel.lexical_title"),
+        ("hybrid", "channel.hybrid", "channel.hybrid_title"),
+    )
+    radios = [
+        tag(
+            "label",
+            tag("input", type="radio", name="channel", value=value, checked=state.channel == value),
+            tag("span", words(name)),
+            title=words(title),
+        )
+        for value, name, title in choices
+    ]
+    return tag("div", radios, class_="switch", role="radiogroup", aria_label=words("channel.label"))
+
+
+def _across(words: Words, state: PageState) -> Html:
+    """Whether documents of every language may answer."""
+    return tag(
+        "label",
+        tag("input", type="checkbox", name="across", value="1", checked=state.across == "1"),
+        tag("span", words("across.label")),
+        class_="check",
+        title=words("across.title"),
+    )
 
 
 def _filters(words: Words, state: PageState) -> Html:

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from milvuslab.apps.text.search import TextAnswer, TextQuery
+from milvuslab.apps.text.similar import SimilarAnswer
 from milvuslab.model.errors import MilvusLabError, NotFoundError, UsageError
 from milvuslab.studio.api.text_routes import parse_moment
-from milvuslab.studio.pages.answers import render_answer, render_empty
+from milvuslab.studio.pages.answers import render_answer, render_empty, render_similar
 from milvuslab.studio.pages.markup import Html, join, tag
 from milvuslab.studio.pages.notices import render_banner, render_notice
 from milvuslab.studio.pages.page_state import PageState, read_state
@@ -110,32 +111,46 @@ class TextPage:
         if state.is_empty:
             return render_empty(self._words), False
         try:
-            answer, titles = await self._ask(state)
+            content = await self._render(state)
         except MilvusLabError as error:
             notice = render_notice(self._words, code=error.code, message=error.message, hint=error.hint)
             return notice, error.code in _PASSING
-        return render_answer(self._words, answer, state=state, titles=titles), False
+        return content, False
 
-    async def _ask(self, state: PageState) -> tuple[TextAnswer, list[str]]:
-        desk = self._studio.desk
+    async def _render(self, state: PageState) -> Html:
         if state.like:
             titles = [await self._title(document_id, state.collection) for document_id in state.like]
-            answer = await desk.run(desk.similar, state.like[-1], limit=_HITS, collection=state.collection)
-        else:
-            titles = []
-            query = TextQuery(
-                text=check_question(state.q, settings=desk.settings),
-                limit=min(_HITS, desk.settings.result_limit),
-                language=state.language,
-                source=state.source,
-                published_after_s=parse_moment(state.after, "after"),
-                published_before_s=parse_moment(state.before, "before"),
-                min_score=_score(state.min_score),
-            )
-            answer = await desk.run(desk.search, query, collection=state.collection)
+            similar = await self._find_similar(state)
+            self._keep_titles(similar)
+            return render_similar(self._words, similar, state=state, titles=titles)
+        answer = await self._ask(state)
+        self._keep_titles(answer)
+        return render_answer(self._words, answer, state=state)
+
+    async def _find_similar(self, state: PageState) -> SimilarAnswer:
+        desk = self._studio.desk
+        diversity = _number(state.diversity, "diversity", hint="write a number between 0 and 1") or 0.0
+        return await desk.run(
+            desk.similar, state.like[-1], limit=_HITS, diversity=diversity, collection=state.collection
+        )
+
+    async def _ask(self, state: PageState) -> TextAnswer:
+        desk = self._studio.desk
+        query = TextQuery(
+            text=check_question(state.q, settings=desk.settings),
+            limit=min(_HITS, desk.settings.result_limit),
+            language=state.language,
+            source=state.source,
+            published_after_s=parse_moment(state.after, "after"),
+            published_before_s=parse_moment(state.before, "before"),
+            min_score=_number(state.min_score, "the least score", hint="write a number between -1 and 1"),
+            channel=state.channel or "auto",  # type: ignore[arg-type]  # TextQuery refuses what is none
+        )
+        return await desk.run(desk.search, query, collection=state.collection, is_across=state.across == "1")
+
+    def _keep_titles(self, answer: TextAnswer | SimilarAnswer) -> None:
         for hit in answer.hits:
             self._studio.titles.keep(hit.document_id, hit.title)
-        return answer, titles
 
     async def _title(self, document_id: str, collection: str) -> str:
         """Title of a document on the way; mostly one that was on this page a moment ago."""
@@ -161,9 +176,10 @@ class TextPage:
         desk = self._studio.desk
         try:
             stats = await desk.run(desk.stats)
+            quality = await desk.run(desk.quality)
         except MilvusLabError:
             return  # the banner says what is missing
-        self._set("shelf", self._shelf, render_shelf(self._words, stats))
+        self._set("shelf", self._shelf, render_shelf(self._words, stats, quality))
 
     async def _show_added(self, added: Mapping[str, Any]) -> None:
         words = self._words
@@ -208,11 +224,11 @@ class TextPage:
             element.set_content(str(content))
 
 
-def _score(text: str) -> float | None:
+def _number(text: str, name: str, *, hint: str) -> float | None:
     try:
         return float(text) if text else None
     except ValueError:
-        raise UsageError(f"the least score is {text[:20]!r}", hint="write a number between -1 and 1") from None
+        raise UsageError(f"{name} is {text[:20]!r}", hint=hint) from None
 
 
 def _text(value: Any) -> str:
