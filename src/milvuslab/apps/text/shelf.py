@@ -13,6 +13,7 @@ from milvuslab.apps.text.collection import (
     is_text_collection,
     open_text_collection,
 )
+from milvuslab.apps.text.fusion_file import KeptFusions
 from milvuslab.data.language import detect_language
 from milvuslab.embed.catalog import open_encoder
 from milvuslab.model.errors import NotFoundError, UsageError, suggest
@@ -60,10 +61,18 @@ class Shelf:
     Args:
         gateway: the server.
         open_encoder: gives the encoder of a name; called once per name.
+        fusions: the tuned ones of this server, looked at whenever a collection is opened; None leaves the default.
     """
 
-    def __init__(self, gateway: Gateway, *, open_encoder: Callable[[str], TextEncoder]) -> None:
+    def __init__(
+        self,
+        gateway: Gateway,
+        *,
+        open_encoder: Callable[[str], TextEncoder],
+        fusions: KeptFusions | None = None,
+    ) -> None:
         self._gateway = gateway
+        self._fusions = fusions
         self._open_encoder = open_encoder
         self._encoders: dict[str, TextEncoder] = {}
         self._open: dict[str, TextCollection] = {}
@@ -98,7 +107,12 @@ class Shelf:
                 if not self._gateway.collections.exists(name):
                     raise NotFoundError(f"there is no collection {name}", hint=suggest(name, self.names()))
                 self._open[name] = open_text_collection(self._gateway, name, open_encoder=self.encoder)
-            return self._open[name]
+            return self._with_fusion(self._open[name])
+
+    def _with_fusion(self, collection: TextCollection) -> TextCollection:
+        """The collection with the fusion that is kept for it now: another process may have tuned it."""
+        fusion = self._fusions.find(collection.name) if self._fusions and collection.has_lexical else collection.fusion
+        return collection if fusion == collection.fusion else dataclasses.replace(collection, fusion=fusion)
 
     def forget(self, name: str) -> None:
         """Closes the collection, so that the next use looks at the server again: it may have been dropped."""
@@ -118,7 +132,7 @@ class Shelf:
                 self._open[name] = create_text_collection(
                     self._gateway, name, encoder=self.encoder(encoder), language=language
                 )
-            return self._open[name]
+            return self._with_fusion(self._open[name])
 
     def create_for_language(self, language: str) -> TextCollection:
         """The default collection of a language, or of `any`, made when it is not there.
@@ -164,8 +178,12 @@ class Shelf:
 
 
 def open_shelf(gateway: Gateway, *, settings: Settings, observer: Observer = silent) -> Shelf:
-    """The shelf of a server with the encoders of the catalog."""
-    return Shelf(gateway, open_encoder=lambda name: open_encoder(name, settings=settings, observer=observer))
+    """The shelf of a server with the encoders of the catalog, and the fusions that were tuned in this workspace."""
+    return Shelf(
+        gateway,
+        open_encoder=lambda name: open_encoder(name, settings=settings, observer=observer),
+        fusions=KeptFusions(settings.home_dir, server_uri=gateway.endpoint.safe_uri),
+    )
 
 
 def default_for(language: str) -> LanguageDefault:

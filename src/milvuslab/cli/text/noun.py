@@ -40,12 +40,9 @@ DocumentIdArgument = Annotated[
 
 def open_shelf(door: Door) -> Shelf:
     """The text collections of the chosen server."""
-    from milvuslab.apps.text.shelf import Shelf
-    from milvuslab.embed.catalog import open_encoder
+    from milvuslab.apps.text import shelf
 
-    settings = door.workspace.settings
-    gateway = door.workspace.connect()
-    return Shelf(gateway, open_encoder=lambda name: open_encoder(name, settings=settings))
+    return shelf.open_shelf(door.workspace.connect(), settings=door.workspace.settings)
 
 
 def find_document(shelf: Shelf, document_id: str, *, collection: str) -> tuple[TextCollection, StoredDocument]:
