@@ -24,7 +24,7 @@ __all__: list[str] = []
     "evaluate",
     examples=[
         "milvuslab image evaluate photos/",
-        "milvuslab image evaluate clipart --near 268",
+        "milvuslab image evaluate clipart --per-class 30 --near 268",
         "milvuslab image evaluate imagenet/val --encoder onnx:resnet/ --output resnet --json",
     ],
 )
@@ -49,7 +49,7 @@ def evaluate(
             "--near", help="Most pictures that are changed and looked for; 0 leaves it out.", min=0, max=10_000
         ),
     ] = 100,
-    limit: Annotated[int, typer.Option("--images", help="Most pictures; 0 takes all.", min=0)] = 0,
+    per_class: Annotated[int, typer.Option("--per-class", help="Most pictures of a class; 0 takes all.", min=0)] = 0,
     seed: Annotated[int, typer.Option("--seed", help="Of all samples.", min=0)] = 7,
     output: Annotated[
         str, typer.Option("--output", "-o", help="Folder for report.html and result.json.", metavar="FOLDER")
@@ -64,10 +64,8 @@ def evaluate(
 
     plan = EvaluationPlan(query_count=queries, near_count=near, seed=seed)
     settings = door.workspace.settings
-    with (
-        door.watch() as observer,
-        open_picture_set(path, settings=settings, image_limit=limit, seed=seed, observer=observer) as pictures,
-    ):
+    with door.watch() as observer:
+        pictures = open_picture_set(path, settings=settings, per_class=per_class, seed=seed, observer=observer)
         shelf = open_shelf(door)
         found = evaluate_images(
             pictures.items, source=pictures.name, total_images=pictures.image_count, plan=plan,

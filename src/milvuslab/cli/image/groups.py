@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,7 +15,7 @@ from milvuslab.cli.output import shorten, table
 from milvuslab.model.errors import UsageError
 
 if TYPE_CHECKING:
-    from milvuslab.apps.image.classify import Classification
+    from milvuslab.apps.image.classify import Calibration, Classification
     from milvuslab.apps.image.cluster import Clusters
     from milvuslab.apps.image.collection import ImageCollection
 
@@ -140,20 +140,26 @@ def make_map(
     door.show(value, [f"{len(points.ids):,} pictures of {holder.name} in {output}"])
 
 
-def _classify(door: Door, holder: ImageCollection, word: str, **how: Any) -> Classification:
+def _classify(
+    door: Door, holder: ImageCollection, word: str, *, k: int, threshold: float, calibration: Calibration | None
+) -> Classification:
     import numpy as np
 
     from milvuslab.apps.image.classify import classify_by_neighbours
     from milvuslab.data.images.decode import DEFAULT_LIMITS, decode_image
 
+    own_ids, own_contents = [], []
     if looks_like_key(word):
         _, image = find_image(open_shelf(door), word, collection=holder.name)
-        stored = holder.gateway.rows.get(holder.name, [image.image_id], ["vector"])
-        vector = np.asarray(stored["vector"][0], dtype=np.float32)
-        own = {"without_ids": [image.image_id], "without_contents": [image.content_sha256]}
-        return classify_by_neighbours(holder, vector, **how, **own)[0]
-    picture = decode_image(read_file(word, limit_bytes=DEFAULT_LIMITS.size_bytes_max), name=word)
-    return classify_by_neighbours(holder, holder.encoder.encode_images([picture.pixels]), **how)[0]
+        vectors = np.asarray(holder.gateway.rows.get(holder.name, [word], ["vector"])["vector"], dtype=np.float32)
+        own_ids, own_contents = [word], [image.content_sha256]
+    else:
+        picture = decode_image(read_file(word, limit_bytes=DEFAULT_LIMITS.size_bytes_max), name=word)
+        vectors = holder.encoder.encode_images([picture.pixels])
+    return classify_by_neighbours(
+        holder, vectors, k=k, threshold=threshold, calibration=calibration, without_ids=own_ids,
+        without_contents=own_contents,
+    )[0]  # fmt: skip
 
 
 def _class_lines(words: Sequence[str], found: Sequence[Classification]) -> Iterator[str]:
