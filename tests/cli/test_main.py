@@ -32,6 +32,8 @@ WRONG = {
     "collection list": ["--server", "nobody"],
     "collection describe": [],
     "collection count": ["a", "b"],
+    "collection placement": ["a", "--server", "nobody"],
+    "collection balance": ["a", "--server", "nobody"],
     "collection drop": ["text_en", "--server", "nobody"],
     "text search": [" "],
     "text similar": ["x", "--limit", "0"],
