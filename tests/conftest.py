@@ -11,7 +11,7 @@ import pytest
 hypothesis.settings.register_profile("house", deadline=None)
 hypothesis.settings.load_profile("house")
 
-pytest_plugins = ["tests.servers", "tests.studios"]
+pytest_plugins = ["tests.servers", "tests.studio_pictures", "tests.studios"]
 
 PROGRAMS = {
     "apt": ("apt-get",),
