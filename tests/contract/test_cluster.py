@@ -11,8 +11,9 @@ import pytest
 from milvuslab.gateway import RetryPolicy, connect, connect_any
 from milvuslab.gateway.readiness import check_ready
 from milvuslab.machine.polling import poll_until
-from milvuslab.model.collection import Consistency
+from milvuslab.model.collection import CollectionSpec, Consistency
 from milvuslab.model.errors import MilvusLabError, UnsupportedError
+from milvuslab.ops.placement import balance
 from milvuslab.runtime import endpoints_of, find_program, read_profile
 from milvuslab.runtime.cluster import (
     ClusterSpec,
@@ -69,6 +70,43 @@ def test_a_query_node_comes_and_goes_while_others_search(cluster, filled_on_clus
     assert removed == instance == "query-node-3"
     assert shrunk.profile.ports == cluster.profile.ports
     assert searcher.failures == [] and searcher.done_count > 0
+
+
+def test_segments_on_one_node_are_spread_over_both(cluster, cluster_endpoint):
+    name = f"{PREFIX}placed"
+    with connect(cluster_endpoint, call_timeout_s=60) as gateway:
+        spec = CollectionSpec(name=name, fields=(KEY, VECTOR))
+        gateway.collections.create(spec, (FLAT,))
+        for begin in (0, 100, 200, 300):  # each flush seals a segment
+            gateway.rows.insert(name, {"id": np.arange(begin, begin + 100), "vector": vectors(100, seed=begin)})
+            gateway.collections.flush(name)
+        gateway.collections.load(name)
+        placed = gateway.placements.fetch(name)
+        (replica,) = placed.replicas
+        source, target = replica.node_ids
+        held = [one.segment_id for one in placed.segments if target in one.node_ids]
+        if held:
+            gateway.placements.move(name, source_id=target, target_ids=[source], segment_ids=held)
+        poll_until(lambda: gateway.placements.fetch(name).rows_of_node(target) == 0, timeout_s=30, interval_s=0.2)
+        uneven = gateway.placements.fetch(name)
+        assert uneven.rows_of_node(source) == 400 and uneven.skew_ratio(uneven.replicas[0]) == 2.0
+        report = balance(gateway, name)
+        assert report.after.skew_ratio(report.after.replicas[0]) == 1.0
+        assert {node: report.after.rows_of_node(node) for node in (source, target)} == {source: 200, target: 200}
+        assert gateway.rows.count(name, consistency=Consistency.STRONG) == 400
+        drop_all(gateway, name)
+
+
+def test_nodes_are_given_to_a_resource_group_and_back(cluster, cluster_endpoint):
+    with connect(cluster_endpoint, call_timeout_s=60) as gateway:
+        (default,) = gateway.placements.list_groups()
+        gateway.placements.create_group("apart")
+        gateway.placements.transfer_nodes(default.name, "apart", node_count=1)
+        counts = {one.name: one.node_count for one in gateway.placements.list_groups()}
+        assert counts == {default.name: default.node_count - 1, "apart": 1}
+        gateway.placements.transfer_nodes("apart", default.name, node_count=1)
+        gateway.placements.drop_group("apart")
+        assert [one.node_count for one in gateway.placements.list_groups()] == [default.node_count]
 
 
 def test_a_waiting_coordinator_is_restarted_without_a_failed_search(cluster, filled_on_cluster, server_settings):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,6 +14,7 @@ from milvuslab.model.errors import UsageError
 
 if TYPE_CHECKING:
     from milvuslab.model.collection import CollectionSpec
+    from milvuslab.model.placement import Placement
 
 __all__ = ["app"]
 
@@ -98,3 +101,52 @@ def _extent(field: Any) -> str:
 
 def _role(field: Any) -> str:
     return "key" if field.is_primary else "partition key" if field.is_partition_key else ""
+
+
+@command(
+    app,
+    "placement",
+    examples=[
+        "milvuslab collection placement text_en --server cluster",
+        "milvuslab collection placement text_en --json",
+    ],
+)
+def placement(door: Door, *, name: _Name) -> None:
+    """Show where a loaded collection lies: its replicas, who leads each shard, and how even the rows are."""
+    found = door.workspace.connect().placements.fetch(name)
+    door.show(
+        {**dataclasses.asdict(found), "skew_ratios": [found.skew_ratio(replica) for replica in found.replicas]},
+        _placement_lines(found),
+    )
+
+
+@command(app, "balance", examples=["milvuslab collection balance text_en --server cluster"])
+def balance(door: Door, *, name: _Name) -> None:
+    """Move segments between the query nodes of each replica until none is fuller than it must be."""
+    from milvuslab.ops.placement import balance as even_out
+
+    with door.watch() as observer:
+        report = even_out(door.workspace.connect(), name, observer=observer)
+    moved = [
+        f"moved segment {move.segment_id} ({move.row_count:,} rows) from node {move.source_id} to {move.target_id}"
+        for move in report.moves
+    ]
+    door.show(
+        report.as_dict(), [*(moved or ["it is as even as whole segments allow"]), *_placement_lines(report.after)]
+    )
+
+
+def _placement_lines(found: Placement) -> Iterable[str]:
+    rows = [
+        [
+            replica.replica_id,
+            node,
+            sum(one.is_sealed and node in one.node_ids for one in found.segments),
+            f"{found.rows_of_node(node):,}",
+            sum(shard.leader_id == node for shard in replica.shards),
+            f"{found.skew_ratio(replica):.2f}",
+        ]
+        for replica in found.replicas
+        for node in replica.node_ids
+    ]
+    return table(["replica", "node", "segments", "rows", "leads shards", "skew"], rows, empty="nothing is loaded")

@@ -14,6 +14,7 @@ from milvuslab.gateway.bulk import BulkReport, bulk_load
 from milvuslab.gateway.capability_file import read_capabilities, write_capabilities
 from milvuslab.gateway.catalog import Collections
 from milvuslab.gateway.indexes import Indexes
+from milvuslab.gateway.placement import Placements
 from milvuslab.gateway.prepared import PreparedSearches, prepare_searches
 from milvuslab.gateway.retry import RetryPolicy
 from milvuslab.gateway.rows import Rows
@@ -36,7 +37,7 @@ CHUNK_BYTES = 8 * 1024 * 1024
 class Gateway:
     """A connection to one server. Safe to use from many threads; close it once, or use it in a `with`.
 
-    `collections`, `rows` and `indexes` hold the calls about each; searches are here. `session` is the connection
+    `collections`, `rows`, `indexes` and `placements` hold the calls about each; searches are here. `session` is the connection
     underneath, for the modules of this room.
     """
 
@@ -52,6 +53,7 @@ class Gateway:
         self.collections = Collections(session)
         self.rows = Rows(session)
         self.indexes = Indexes(session)
+        self.placements = Placements(session)
 
     @property
     def endpoint(self) -> Endpoint:
