@@ -11,7 +11,7 @@ import threading
 import unicodedata
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
@@ -33,6 +33,8 @@ _RATIO_MAX = 200
 """What unpacks to more than this many times its packed size is refused: pictures hardly shrink in an archive."""
 _UNPACKED_BYTES_FREE = 200_000_000
 _ADDRESS_MAX_CHARS = 2_048
+_Labels = dict[str, tuple[str, str]]
+"""Path or name to label and title."""
 
 
 def open_reader(path: Path, *, limits: ImageLimits, settings: Settings | None) -> ImageReader | None:
@@ -91,7 +93,8 @@ class _Folder:
             if not is_inside:
                 report(key, "it is a link that leads out of the folder")
             elif is_file:
-                yield key, _label_of(key, labels), path.name, _bound(_read_file, path, self._limits)
+                label, title = _describe(key, labels)
+                yield key, label, title or path.name, _bound(_read_file, path, self._limits)
 
 
 class _Zip:
@@ -121,7 +124,8 @@ class _Zip:
             elif stat.S_ISLNK(info.external_attr >> 16):
                 report(key, "it is a link")
             else:
-                yield key, _label_of(key, self._labels), PurePosixPath(key).name, _bound(self._read, info)
+                label, title = _describe(key, self._labels)
+                yield key, label, title or PurePosixPath(key).name, _bound(self._read, info)
 
     def _read(self, info: zipfile.ZipInfo) -> bytes:
         _check_packed(info.filename, info.file_size, info.compress_size, self._limits)
@@ -146,7 +150,7 @@ class _Tar:
 
     def entries(self, report: Callable[[str, str], None]) -> Iterator[Entry]:
         size_bytes, allowed_bytes = 0, _UNPACKED_BYTES_FREE + _RATIO_MAX * self._path.stat().st_size
-        labels: dict[str, str] = {}
+        labels: _Labels = {}
         try:
             with tarfile.open(self._path, mode="r:*") as tar:
                 for place, member in enumerate(tar):
@@ -169,7 +173,8 @@ class _Tar:
                         if key == _LABELS:
                             labels = _read_labels(content)
                         else:
-                            yield key, _label_of(key, labels), PurePosixPath(key).name, _bound(_given, content)
+                            label, title = _describe(key, labels)
+                            yield key, label, title or PurePosixPath(key).name, _bound(_given, content)
         except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
             raise _damaged(self._path, error) from None
 
@@ -244,22 +249,21 @@ def _is_inside(name: str) -> bool:
     return not path.is_absolute() and ".." not in path.parts and path.parts[0][1:2] != ":"
 
 
-def _label_of(key: str, labels: Mapping[str, str]) -> str:
-    """From `labels.csv`, else the folder the picture lies in; ImageNet's `train/n01440764/images/x` included."""
+def _describe(key: str, labels: _Labels) -> tuple[str, str]:
+    """Label and title from `labels.csv`, else the folder a picture lies in; ImageNet's `train/n01440764/images/x` too."""
     if labels:
-        return labels.get(key, labels.get(PurePosixPath(key).name, ""))
+        return labels.get(key) or labels.get(PurePosixPath(key).name, ("", ""))
     parents = [part for part in PurePosixPath(key).parts[:-1] if part.lower() not in ("images", "image", "img")]
-    return parents[-1] if parents else ""
+    return (parents[-1] if parents else ""), ""
 
 
-def _read_labels(content: bytes) -> dict[str, str]:
-    """Path or name to label; the columns are `path` (or `name`, `file`) and `label`."""
-    rows = csv.DictReader(io.StringIO(content.decode("utf-8-sig", "replace")))
-    labels = {}
-    for row in rows:
+def _read_labels(content: bytes) -> _Labels:
+    """Path or name to label and title; the columns are `path` (or `name`, `file`), `label` and, if wanted, `title`."""
+    labels: _Labels = {}
+    for row in csv.DictReader(io.StringIO(content.decode("utf-8-sig", "replace"))):
         named = next((row[column] for column in ("path", "name", "file") if row.get(column)), "")
         if named:
-            labels[_key(named.strip())] = (row.get("label") or "").strip()
+            labels[_key(named.strip())] = ((row.get("label") or "").strip(), (row.get("title") or "").strip())
     return labels
 
 
