@@ -189,7 +189,12 @@ window.studioMap = (canvas, tip, legend, points, { addressOf, open, other, none 
     else if (event.key === "+" || event.key === "=") zoom(1.4);
     else if (event.key === "-") zoom(1 / 1.4);
     else if (event.key === "Home") Object.assign(seen, { x: 0, y: 0, scale: 1 });
-    else if (event.key === "Enter") { const row = nearest(size.width / 2, size.height / 2, 400); if (row >= 0) open(points.image_ids[row]); return; }
+    else if (event.key === "Enter") {
+      event.preventDefault();  // else the same key would press the button that the opened picture puts the focus on
+      const row = nearest(size.width / 2, size.height / 2, size.width + size.height);
+      if (row >= 0) open(points.image_ids[row]);
+      return;
+    }
     else return;
     event.preventDefault();
     hover(nearest(size.width / 2, size.height / 2, 60));
