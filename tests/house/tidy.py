@@ -113,7 +113,8 @@ def find_many_sleeps(modules: Iterable[Module]) -> list[str]:
 def find_environment_reads(modules: Iterable[Module]) -> list[str]:
     """Reads of the environment outside `cli/` and programs (`__main__`), which turn it into settings once.
 
-    Handing the whole environment on to a program that we start is fine, inside a function.
+    Handing the whole environment on to a program that we start is fine, inside a function, and so is telling a library what
+    it takes from nowhere else (`os.environ.setdefault` as a statement, whose answer nobody reads).
     """
     found = []
     for module in modules:
@@ -138,6 +139,9 @@ def _handed_on(tree: ast.Module) -> Iterator[ast.expr]:
                 yield from (node.left, node.right)
             elif isinstance(node, ast.Call) and ast.unparse(node.func) == "dict":
                 yield from node.args
+            elif isinstance(node, ast.Expr) and ast.unparse(node).startswith("os.environ.setdefault("):
+                assert isinstance(node.value, ast.Call) and isinstance(node.value.func, ast.Attribute)
+                yield node.value.func.value
             elif isinstance(node, ast.Attribute) and node.attr in ("copy", "items"):
                 yield node.value
 

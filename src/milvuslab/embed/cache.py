@@ -16,7 +16,7 @@ import logging
 import sqlite3
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -24,10 +24,9 @@ import numpy.typing as npt
 from milvuslab.embed.encoder import Fingerprint, FloatMatrix
 
 if TYPE_CHECKING:
-    from milvuslab.embed.encoder import TextEncoder
     from milvuslab.model.settings import Settings
 
-__all__ = ["EmbeddingCache", "open_embedding_cache"]
+__all__ = ["EmbeddingCache", "FloatVector", "PassageEncoder", "open_embedding_cache"]
 
 FloatVector = npt.NDArray[np.float32]
 _T = TypeVar("_T")
@@ -43,6 +42,19 @@ _SCHEMA = (
 )
 
 
+class PassageEncoder(Protocol):
+    """What the cache asks for vectors: any `TextEncoder`, or what stands in for one."""
+
+    @property
+    def fingerprint(self) -> Fingerprint:
+        """Under which vectors are kept."""
+        ...
+
+    def encode_passages(self, texts: Sequence[str]) -> FloatMatrix:
+        """Vectors of texts that are to be found."""
+        ...
+
+
 class EmbeddingCache:
     """Vectors by encoder and text.
 
@@ -55,7 +67,7 @@ class EmbeddingCache:
         self._path = path
         self._limit_bytes = limit_bytes
 
-    def encode_passages(self, encoder: TextEncoder, texts: Sequence[str]) -> FloatMatrix:
+    def encode_passages(self, encoder: PassageEncoder, texts: Sequence[str]) -> FloatMatrix:
         """As `encoder.encode_passages`, bit for bit; only texts that were never seen are computed, each once."""
         if self._limit_bytes == 0 or not texts:
             return encoder.encode_passages(texts)

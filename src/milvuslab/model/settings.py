@@ -341,6 +341,20 @@ SETTINGS: dict[str, Setting] = {
             "A passage takes 1.7 kB at 384 dimensions.",
         ),
         Setting(
+            name="ray_address",
+            kind=str,
+            default="",
+            help="Ray cluster that --engine ray embeds on, 'HOST:6379' or 'auto'; empty starts one on this machine for the load.",
+        ),
+        Setting(
+            name="ray_workers",
+            kind=int,
+            default=0,
+            minimum=0,
+            maximum=10_000,
+            help="Encoders that --engine ray opens, a core and the memory of a model each; 0 takes as many as the cluster has cores.",
+        ),
+        Setting(
             name="openai_base_url",
             kind=str,
             default="",

@@ -106,8 +106,8 @@ def test_a_sample_that_cannot_be_fetched_does_not_keep_the_others_away(
 
 
 KILLED = """
-import os, sys
-from milvuslab.apps.text import ingest
+import contextlib, os, sys
+from milvuslab.apps.text import engine, load
 from milvuslab.apps.text.load import load_source
 from milvuslab.apps.text.shelf import open_shelf
 from milvuslab.gateway.client import connect
@@ -116,7 +116,8 @@ from milvuslab.model.settings import resolve
 uri, home, cache, path, collection = sys.argv[1:]
 settings = resolve(environment=dict(os.environ), flags={"home_dir": home, "cache_dir": cache, "embed_cache_bytes": "0"})
 shelf = open_shelf(connect(Endpoint(uri=uri)), settings=settings)
-ingest._BATCH_CHARS = 3_000  # a batch is what a kill can lose
+small = engine.LoadEngine(encode=lambda encoder, texts: encoder.encode_passages(texts), batch_chars=3_000)
+load.open_engine = lambda *_, **__: contextlib.nullcontext(small)  # a batch is what a kill can lose
 load_source(shelf, path, settings=settings, collection=collection, encoder="minilm", language="en",
             observer=lambda progress: print(progress.done_count, flush=True))
 """

@@ -17,6 +17,7 @@ import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from milvuslab.apps.text.engine import BATCH_CHARS
 from milvuslab.apps.text.passages import (
     UNKNOWN_TIME_S,
     CutDocument,
@@ -36,10 +37,9 @@ if TYPE_CHECKING:
     from milvuslab.data.document import Document, Item
     from milvuslab.embed.encoder import FloatMatrix, TextEncoder
 
-__all__ = ["IngestReport", "ingest_documents"]
+__all__ = ["Encode", "IngestReport", "ingest_documents"]
 
 _LISTED_MAX = 100
-_BATCH_CHARS = 40_000
 _ROW_BYTES = 500
 """What a row takes beside its vector and its texts, at most."""
 _DOCUMENT_BYTES_MAX = REQUEST_BYTES_MAX - (8 << 20)
@@ -91,6 +91,7 @@ def ingest_documents(
     items: Iterable[Item],
     *,
     batch_documents: int = 128,
+    batch_chars: int = BATCH_CHARS,
     total_documents: int | None = None,
     observer: Observer = silent,
     on_checkpoint: Callable[[str, IngestReport], None] | None = None,
@@ -102,7 +103,8 @@ def ingest_documents(
     Args:
         collection: where they go.
         items: documents with their resume tokens, in order.
-        batch_documents: most documents per round trip, fewer when they are long; the unit of resuming.
+        batch_documents: most documents per round trip, the unit of resuming.
+        batch_chars: about how much text per round trip.
         total_documents: how many there will be, for progress; None while unknown.
         observer: sees documents done.
         on_checkpoint: called after each acknowledged batch with the token to go on from and the report so far.
@@ -113,7 +115,7 @@ def ingest_documents(
         LimitError: a document's field is longer than its column, or a document has more passages than one call takes.
     """
     report = before or IngestReport()
-    for batch in _batches(items, limit_documents=batch_documents):
+    for batch in _batches(items, limit_documents=batch_documents, limit_chars=batch_chars):
         report = report.plus(_ingest_batch(collection, [item.document for item in batch], encode=encode))
         if on_checkpoint is not None:
             on_checkpoint(batch[-1].resume_token, report)
@@ -126,14 +128,14 @@ def ingest_documents(
     return report
 
 
-def _batches(items: Iterable[Item], *, limit_documents: int) -> Iterator[list[Item]]:
+def _batches(items: Iterable[Item], *, limit_documents: int, limit_chars: int) -> Iterator[list[Item]]:
     """Items in groups that a machine of two cores embeds within seconds, so that progress is seen and little is lost."""
     batch: list[Item] = []
     char_count = 0
     for item in items:
         batch.append(item)
         char_count += len(item.document.text)
-        if len(batch) >= limit_documents or char_count >= _BATCH_CHARS:
+        if len(batch) >= limit_documents or char_count >= limit_chars:
             yield batch
             batch, char_count = [], 0
     if batch:

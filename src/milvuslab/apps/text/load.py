@@ -14,12 +14,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from milvuslab.apps.text.engine import EngineName, check_engine, open_engine
 from milvuslab.apps.text.ingest import IngestReport, ingest_documents
 from milvuslab.apps.text.shelf import ANY_LANGUAGE, default_for
 from milvuslab.data.document import Item
 from milvuslab.data.readers import Skipped, read_documents
 from milvuslab.data.samples import SAMPLES, fetch_sample, read_sample
-from milvuslab.embed.cache import open_embedding_cache
 from milvuslab.journal.job import JobWriter, read_job
 from milvuslab.model.collection import check_name
 from milvuslab.model.errors import ConflictError, MilvusLabError, NotFoundError, PartialError, UsageError, suggest
@@ -28,7 +28,6 @@ from milvuslab.model.progress import Observer, Progress, silent
 if TYPE_CHECKING:
     from milvuslab.apps.text.collection import TextCollection
     from milvuslab.apps.text.shelf import Shelf
-    from milvuslab.embed.cache import EmbeddingCache
     from milvuslab.model.settings import Settings
 
 __all__ = ["LoadReport", "load_samples", "load_source"]
@@ -71,6 +70,7 @@ def load_source(
     encoder: str = "",
     source: str = "",
     format: str | None = None,
+    engine: str = "local",
     is_restart: bool = False,
     observer: Observer = silent,
 ) -> LoadReport:
@@ -85,6 +85,7 @@ def load_source(
         encoder: of a collection that is made now; empty takes the language's default.
         source: name kept with each document; empty takes the file name.
         format: of the reader; None goes by the name's ending.
+        engine: where passages are embedded: `local`, or `ray` for the workers of a Ray cluster.
         is_restart: forget an earlier, interrupted run.
         observer: sees progress.
 
@@ -92,7 +93,9 @@ def load_source(
         UsageError: neither a language nor an existing collection is named.
         NotFoundError: no such file.
         ConflictError: another process loads this source.
+        UnsupportedError: `ray` without its extra.
     """
+    chosen_engine = check_engine(engine)
     name, encoder = _choose_target(shelf, language=language, collection=collection, encoder=encoder)
     jobs_dir = settings.home_dir / "jobs"
     job_id = _job_id(shelf, name, source_path)
@@ -115,7 +118,7 @@ def load_source(
         writer.restart()
     return _run(
         lambda: shelf.create(name, encoder=encoder), items, name=name, writer=writer, total_documents=None, tally=tally,
-        cache=open_embedding_cache(settings), observer=observer,
+        settings=settings, engine=chosen_engine, observer=observer,
     )  # fmt: skip
 
 
@@ -195,7 +198,7 @@ def _load_sample_slice(
     report = _run(
         lambda: shelf.create_for_language(language), items, name=collection, writer=writer,
         total_documents=sample.document_count, tally=_SkipTally(),
-        cache=open_embedding_cache(settings), observer=observer, is_last=lambda: not items.has_more,
+        settings=settings, observer=observer, is_last=lambda: not items.has_more,
     )  # fmt: skip
     return None if items.has_more else report
 
@@ -251,7 +254,8 @@ def _run(
     writer: JobWriter,
     total_documents: int | None,
     tally: _SkipTally,
-    cache: EmbeddingCache,
+    settings: Settings,
+    engine: EngineName = "local",
     observer: Observer,
     is_last: Callable[[], bool] = lambda: True,
 ) -> LoadReport:
@@ -270,12 +274,14 @@ def _run(
     before = _report_before(writer)
     try:
         target = open_target()
-        ingest = ingest_documents(
-            target, items, total_documents=total_documents, observer=observe, before=before, encode=cache.encode_passages,
-            on_checkpoint=lambda token, report: writer.checkpoint(
-                resume_token=token, report=report_of(report).as_dict()
-            ),
-        )  # fmt: skip
+        with open_engine(engine, fingerprint=target.encoder.fingerprint, settings=settings) as chosen:
+            ingest = ingest_documents(
+                target, items, total_documents=total_documents, observer=observe, before=before,
+                encode=chosen.encode, batch_documents=chosen.batch_documents, batch_chars=chosen.batch_chars,
+                on_checkpoint=lambda token, report: writer.checkpoint(
+                    resume_token=token, report=report_of(report).as_dict()
+                ),
+            )  # fmt: skip
         if is_last():
             target.gateway.collections.flush(name)
     except MilvusLabError as error:

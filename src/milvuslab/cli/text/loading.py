@@ -21,6 +21,7 @@ __all__: list[str] = []
     examples=[
         "milvuslab text ingest notes/ --language en",
         "milvuslab text ingest enwiki.xml.bz2 --language en --source wikipedia",
+        "milvuslab text ingest enwiki.xml.bz2 --language en --engine ray",
         "milvuslab text ingest 문서.jsonl --language ko --collection my_docs",
     ],
 )
@@ -39,6 +40,10 @@ def ingest(
     file_format: Annotated[
         str, typer.Option("--format", help="Reader; default: by the name's ending.", metavar="NAME")
     ] = "",
+    engine: Annotated[
+        str,
+        typer.Option("--engine", help="Where passages are embedded: local, or ray for a Ray cluster.", metavar="NAME"),
+    ] = "local",
     is_restart: Annotated[bool, typer.Option("--restart", help="Forget an earlier, interrupted run.")] = False,
 ) -> None:
     """Read documents into a collection. Run it again after an interruption and it goes on."""
@@ -54,6 +59,7 @@ def ingest(
             encoder=encoder,
             source=source,
             format=file_format or None,
+            engine=engine,
             is_restart=is_restart,
             observer=observer,
         )
