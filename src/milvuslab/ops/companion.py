@@ -1,4 +1,4 @@
-"""The two programs that `up` starts beside the servers: the studio, and the loader of the sample documents.
+"""The two programs that `up` starts beside the servers: the studio, and the loader of the samples.
 
 Both are doors of their own: they get their settings through the environment and are never imported here.
 """
@@ -152,7 +152,7 @@ def start_loader(workspace: Workspace, *, server_name: str) -> RunningProgram:
     # It shares the cores with searches, which somebody waits for.
     nice = shutil.which("nice")
     polite = (nice, "-n", "10") if nice else ()
-    command = (*polite, sys.executable, "-m", "milvuslab.cli", "text", "load-samples", "--server", server_name)
+    command = (*polite, sys.executable, "-m", "milvuslab.cli.loader", "--server", server_name)
     return start_program(_program(workspace, "loader", command, workspace.child_environment()))
 
 

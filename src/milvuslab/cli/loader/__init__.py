@@ -1,0 +1,1 @@
+"""The program behind `milvuslab up` that loads the samples: `python -m milvuslab.cli.loader`."""
