@@ -19,6 +19,7 @@ from milvuslab.model.errors import UsageError
 
 __all__ = [
     "Interval",
+    "Key",
     "bootstrap_interval",
     "bootstrap_paired_difference",
     "compute_average_precision",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from milvuslab.apps.text.highlight import highlight_spans
+from milvuslab.apps.text.highlight import highlight_spans, term_spans
+from milvuslab.data.terms import find_terms, normalize_terms
 
 
 def marked(text: str, query: str) -> list[str]:
@@ -43,3 +46,32 @@ def test_spans_are_ordered_and_lie_in_the_text(text: str, query: str) -> None:
 def test_a_text_marks_itself_only_at_word_starts(text: str) -> None:
     for start, _ in highlight_spans(text, text):
         assert start == 0 or not text[start - 1].isalnum()
+
+
+def followed(text: str, question: str) -> list[str]:
+    stored = normalize_terms(f"{text}\n제목의 표", language="ko")
+    wanted = {term.text for term in find_terms(question, language="ko")}
+    return [text[start:end] for start, end in term_spans(text, wanted, stored=stored)]
+
+
+@pytest.mark.parametrize(
+    ("text", "question", "expected"),
+    [
+        ("표를 만들고 표에서 셀을 지웁니다.", "표의 셀", ["표", "표", "셀"]),
+        ("발표가 끝나면 도표를 보세요. 표는 없습니다.", "표", ["표"]),
+        ("친구를 도와서 그림을 그렸다.", "돕기와 그림", ["그림"]),
+        ("Calc에서 Indexes를 찾는다.", "calc index", ["Calc", "Indexes"]),
+        ("사과와 배", "표", []),
+    ],
+    ids=["particles", "inside other words", "a changed stem is passed over", "other scripts", "nothing"],
+)
+def test_stored_terms_are_marked_where_they_stand(text: str, question: str, expected: list[str]) -> None:
+    assert followed(text, question) == expected
+
+
+@given(st.text(alphabet="가나표 를을\nabc1.", max_size=120), st.sampled_from(["표", "나표를", "abc 가", "1"]))
+def test_marks_by_terms_lie_in_the_text_apart_from_each_other(text: str, question: str) -> None:
+    wanted = {term.text for term in find_terms(question, language="ko")}
+    spans = term_spans(text, wanted, stored=normalize_terms(text, language="ko"))
+    assert all(0 <= start < end <= len(text) for start, end in spans)
+    assert all(before[1] <= after[0] for before, after in itertools.pairwise(spans))

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from milvuslab.apps.image.vector_table import VectorTable
 
 __all__ = [
+    "NEIGHBOUR_COUNT",
+    "SHARPNESS",
+    "THRESHOLD",
     "Calibration",
     "Classification",
     "Vote",

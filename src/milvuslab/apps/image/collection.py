@@ -147,7 +147,7 @@ def compute_image_id(*, source: str, origin_id: str, content_sha256: str) -> str
     same file.
 
     >>> compute_image_id(source="pets", origin_id="cat.png", content_sha256="ab" * 32)
-    '4cd5b2b8dcdcc9fa-abababababababababababab'
+    'e90acd0b0b9151b6-abababababababababababab'
     """
     place = hashlib.sha256(f"{source}\0{origin_id}".encode("utf-8", "surrogatepass")).hexdigest()
     return f"{place[:16]}-{content_sha256[:24]}"

@@ -169,7 +169,7 @@ def _fetch_neighbours(
         images += found
         hits = collection.gateway.search(
             collection.name, np.asarray(page["vector"], dtype=np.float32), field="vector", limit=limit + 1,
-            params={"ef": 64},
+            params={"ef": 64}, consistency=Consistency.SESSION,
         )  # fmt: skip
         for row, image in enumerate(found):
             rows = hits.of_query(row)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Confusion",
+    "Figure",
     "SheetRow",
     "as_plotly",
     "count_confusion",

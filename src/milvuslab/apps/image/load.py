@@ -7,6 +7,7 @@ once it is done.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import re
 from collections.abc import Callable, Sequence
@@ -128,7 +129,7 @@ def load_image_samples(
             settings.home_dir / "jobs", _job_id(shelf, target, f"sample-{name}"), title=f"{name} into {target}"
         )
         reports.append(
-            _run(lambda target=target: shelf.create(target), opened, writer=writer, tally=tally, observer=observer)
+            _run(functools.partial(shelf.create, target), opened, writer=writer, tally=tally, observer=observer)
         )
     if absent:
         raise PartialError(

@@ -9,6 +9,7 @@ the sum ranks.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from milvuslab.apps.image.collection import IMAGE_FIELDS
 from milvuslab.apps.image.geometry import SAME_INLIERS, PictureFeatures, best_match, detect_features
 from milvuslab.apps.image.search import Clock, as_image_hits
 from milvuslab.data.images.decode import decode_image
+from milvuslab.model.collection import Consistency
 from milvuslab.model.errors import NotFoundError, UsageError
 from milvuslab.model.filter import where
 
@@ -120,15 +122,12 @@ def stored_features(collection: ImageCollection, image_id: str, *, is_mirrored: 
 
 def _fetch_candidates(collection: ImageCollection, vector: Any, *, hashes: list[int], limit: int) -> list[ImageHit]:
     """The nearest by vector, and all of the very same hash, which the vector may rank behind them."""
-    nearest = collection.gateway.search(
-        collection.name, vector, field="vector", limit=limit, params={"ef": max(128, 2 * limit)},
-        output_fields=list(IMAGE_FIELDS),
+    search = functools.partial(
+        collection.gateway.search, collection.name, vector, field="vector", limit=limit,
+        params={"ef": max(128, 2 * limit)}, output_fields=list(IMAGE_FIELDS), consistency=Consistency.SESSION,
     )  # fmt: skip
-    found = as_image_hits(nearest, hashes=hashes)
-    same = collection.gateway.search(
-        collection.name, vector, field="vector", limit=limit, params={"ef": max(128, 2 * limit)},
-        where=where("hash").is_in(sorted(set(hashes))), output_fields=list(IMAGE_FIELDS),
-    )  # fmt: skip
+    found = as_image_hits(search(), hashes=hashes)
+    same = search(where=where("hash").is_in(sorted(set(hashes))))
     known = {hit.image_id for hit in found}
     return [*found, *(hit for hit in as_image_hits(same, hashes=hashes) if hit.image_id not in known)]
 

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from milvuslab.apps.image.collection import IMAGE_FIELDS
 from milvuslab.apps.image.image import read_picture
 from milvuslab.data.images.decode import DEFAULT_LIMITS, ImageLimits, Picture, decode_image
+from milvuslab.model.collection import Consistency
 from milvuslab.model.errors import NotFoundError, UnsupportedError, UsageError
 from milvuslab.model.filter import Filter, where
 from milvuslab.model.metric import Metric, score_to_distance
@@ -199,6 +200,7 @@ def search_images(
         where=_condition(query),
         within=_within(query),
         output_fields=list(IMAGE_FIELDS),
+        consistency=Consistency.SESSION,  # sees what this process added, and waits for nothing else
     )
     clock.lap("milvus")
     hashes = [*shown.hashes, *(stored.hashes[key] for key in query.ids if query.box is None)]
@@ -325,7 +327,9 @@ def _fetch_examples(collection: ImageCollection, query: ImageQuery) -> _Stored:
     keys = list(dict.fromkeys([*query.ids, *query.negative_ids]))
     if not keys:
         return _Stored({}, {})
-    found = collection.gateway.rows.get(collection.name, keys, ["image_id", "hash", "vector"])
+    found = collection.gateway.rows.get(
+        collection.name, keys, ["image_id", "hash", "vector"], consistency=Consistency.SESSION
+    )
     vectors = dict(zip(found["image_id"], np.asarray(found["vector"], dtype=np.float32), strict=True))
     for key in keys:
         if key not in vectors:

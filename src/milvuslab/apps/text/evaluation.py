@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from milvuslab.apps.text.fusion import fuse_ranked
 from milvuslab.apps.text.rankings import SERVED, IndexSetting, Rankings, rank_by_meaning, rank_by_words, rank_exactly
 from milvuslab.data.document import make_document_id
+from milvuslab.model.collection import Consistency
 from milvuslab.model.errors import UsageError
 from milvuslab.model.filter import where
 from milvuslab.model.progress import Observer, silent
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from milvuslab.data.judgements import Judgements
 
 __all__ = [
+    "DEPTH",
     "SETTINGS_COMPARED",
     "EvaluationReport",
     "EvaluationRow",
@@ -226,8 +228,9 @@ def _read_keys(collection: TextCollection) -> tuple[dict[str, str], list[str]]:
     keys: dict[str, str] = {}
     sources: dict[str, None] = {}
     for page in collection.gateway.rows.iterate(
-        collection.name, where=where("ordinal") == 0, fields=["document_id", "origin_id", "source"]
-    ):
+        collection.name, where=where("ordinal") == 0, fields=["document_id", "origin_id", "source"],
+        consistency=Consistency.STRONG,
+    ):  # fmt: skip
         keys.update(zip(page["origin_id"], page["document_id"], strict=True))
         keys.update(zip(page["document_id"], page["document_id"], strict=True))
         sources.update(dict.fromkeys(page["source"]))

@@ -24,6 +24,7 @@ __all__ = [
     "Fused",
     "Fusion",
     "FusionKind",
+    "Key",
     "Normalization",
     "fuse_ranked",
     "normalize_scores",

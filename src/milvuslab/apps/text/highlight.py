@@ -16,7 +16,7 @@ from milvuslab.data.terms import find_stems
 
 __all__ = ["highlight_spans", "term_spans"]
 
-_STEP_CHARS = 60
+_STEP_CHARS = 30
 """How far the next stored term is looked for: a stem that its text does not show must not pull the rest along."""
 
 _WORD = re.compile(r"[^\W_]+", re.UNICODE)
@@ -130,12 +130,13 @@ def term_spans(text: str, wanted: Collection[str], *, stored: str) -> list[tuple
 
 def _follow(terms: list[str], text: str, wanted: Collection[str]) -> list[tuple[int, int]]:
     spans = []
-    at = 0
+    at, step = 0, _STEP_CHARS
     for term in terms:
-        found = text.find(term, at, at + _STEP_CHARS)
+        found = text.find(term, at, at + step)
         if found < 0:
+            step += _STEP_CHARS  # there may be a long stretch without Hangul between
             continue
-        at = found + len(term)
+        at, step = found + len(term), _STEP_CHARS
         if term in wanted:
             spans.append((found, at))
     return spans

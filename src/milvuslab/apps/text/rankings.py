@@ -14,6 +14,7 @@ import numpy as np
 
 from milvuslab.apps.text.question import find_question_words
 from milvuslab.data.nearest import Nearest
+from milvuslab.model.collection import Consistency
 from milvuslab.model.metric import Metric
 from milvuslab.model.progress import Observer, Progress, silent
 
@@ -29,7 +30,9 @@ Rankings = Mapping[str, Sequence[tuple[str, float]]]
 _OVERFETCH = 4
 _PASSAGES_MAX = 4_096
 _EF_MIN = 128
-_BATCH_QUERIES = 64
+_BATCH_QUERIES = 8
+_TIMEOUT_S = 120.0
+"""Eight questions of some thousand passages each keep a busy Lite for seconds."""
 _BLOCK_ROWS = 4_096
 
 
@@ -75,7 +78,7 @@ def rank_by_meaning(
         ef = max(_EF_MIN, 2 * passage_count) if setting.ef is None else setting.ef
         return collection.gateway.search(
             collection.name, encoded[list(rows)], field="vector", limit=min(passage_count, ef), params={"ef": ef},
-            output_fields=_fields(collection),
+            output_fields=_fields(collection), timeout_s=_TIMEOUT_S,
         )  # fmt: skip
 
     passages_max = _PASSAGES_MAX if setting.ef is None else setting.ef
@@ -96,7 +99,7 @@ def rank_by_words(
     def ask(rows: Sequence[int], passage_count: int) -> Hits:
         return collection.gateway.search(
             collection.name, [" ".join(terms[row]) for row in rows], field="lexical_vector", metric=Metric.BM25,
-            limit=passage_count, output_fields=_fields(collection),
+            limit=passage_count, output_fields=_fields(collection), timeout_s=_TIMEOUT_S,
         )  # fmt: skip
 
     asked = [row for row, found in enumerate(terms) if found]
@@ -129,10 +132,14 @@ def rank_exactly(
 
 
 def read_vectors(collection: TextCollection) -> Iterable[dict[str, Any]]:
-    """All passages of the collection as columns, block by block: `passage_id`, `document_id`, `revision`, `vector`."""
+    """All passages of the collection as columns, block by block: `passage_id`, `document_id`, `revision`, `vector`.
+
+    What was acknowledged before is among them.
+    """
     return collection.gateway.rows.iterate(
-        collection.name, fields=["passage_id", *_fields(collection), "vector"], batch_rows=_BLOCK_ROWS
-    )
+        collection.name, fields=["passage_id", *_fields(collection), "vector"], batch_rows=_BLOCK_ROWS,
+        consistency=Consistency.STRONG,
+    )  # fmt: skip
 
 
 def _ask_all(

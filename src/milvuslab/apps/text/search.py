@@ -40,6 +40,7 @@ __all__ = [
     "TextAnswer",
     "TextHit",
     "TextQuery",
+    "as_text_hit",
     "find_similar_documents",
     "search_text",
 ]

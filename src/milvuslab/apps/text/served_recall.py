@@ -15,6 +15,7 @@ import numpy as np
 
 from milvuslab.apps.text.rankings import read_vectors
 from milvuslab.data.nearest import Nearest
+from milvuslab.model.collection import Consistency
 from milvuslab.model.errors import UsageError
 from milvuslab.model.filter import where
 from milvuslab.model.metric import Metric
@@ -94,7 +95,7 @@ def _is_unchanged(collection: TextCollection, *, row_count: int, highest_revisio
 
 
 def _measure(collection: TextCollection, *, query_count: int, k: int) -> tuple[int, int, ServedRecall]:
-    row_count = collection.gateway.rows.count(collection.name)
+    row_count = collection.gateway.rows.count(collection.name, consistency=Consistency.STRONG)
     if row_count <= k:
         raise UsageError(f"collection {collection.name} has {row_count} passages", hint=f"load more than {k}")
     queries = _draw_vectors(collection, count=query_count)
@@ -106,7 +107,7 @@ def _measure(collection: TextCollection, *, query_count: int, k: int) -> tuple[i
         seen += len(page["vector"])
         highest_revision = max(highest_revision, *map(int, page.get("revision", [0])))
     hits = collection.gateway.search(
-        collection.name, queries, field="vector", limit=_SERVED_PASSAGES, params={"ef": _SERVED_EF}
+        collection.name, queries, field="vector", limit=_SERVED_PASSAGES, params={"ef": _SERVED_EF}, timeout_s=60
     )
     found = np.full((len(queries), k + 1), np.inf)
     for row in range(len(queries)):

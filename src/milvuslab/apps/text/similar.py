@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from milvuslab.apps.text.collection import TextCollection
 
 __all__ = [
+    "FloatMatrix",
     "SameDocument",
     "SimilarAnswer",
     "choose_diverse",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from milvuslab.apps.text.tuning import TuningReport
     from milvuslab.data.judgements import Judgements
 
-__all__: list[str] = []
+__all__ = ["JudgementsOption", "TopicsOption"]
 
 JudgementsOption = Annotated[
     str,

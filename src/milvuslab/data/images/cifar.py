@@ -21,7 +21,7 @@ import numpy.typing as npt
 from milvuslab.fetch.pickled import read_pickle
 from milvuslab.model.errors import CheckFailedError
 
-__all__ = ["open_cifar", "render_png"]
+__all__ = ["CifarReader", "Planes", "open_cifar", "read_python_batch", "render_png"]
 
 _PIXEL_BYTES = 3_072
 _FILE_BYTES_MAX = 200_000_000

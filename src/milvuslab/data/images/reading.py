@@ -22,7 +22,7 @@ from milvuslab.data.images.source import IMAGE_ENDINGS, ImageReader
 from milvuslab.model.errors import CheckFailedError, LimitError, UsageError
 from milvuslab.model.settings import Settings
 
-__all__ = ["open_reader"]
+__all__ = ["Entry", "open_reader"]
 
 Entry = tuple[str, str, str, Callable[[], bytes]]
 _LABELS = "labels.csv"

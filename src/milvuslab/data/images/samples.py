@@ -36,7 +36,7 @@ from milvuslab.model.errors import CheckFailedError, MediaError, NotFoundError, 
 from milvuslab.model.progress import Observer, Progress, silent
 from milvuslab.model.settings import Settings
 
-__all__ = ["CLIPART_CATEGORIES", "IMAGE_SAMPLES", "ImageSample", "fetch_image_sample", "open_image_sample"]
+__all__ = ["CLIPART_CATEGORIES", "IMAGE_SAMPLES", "ImageSample", "Row", "fetch_image_sample", "open_image_sample"]
 
 _RECIPE = 1
 """Raised when samples are unpacked differently, so that folders of an older recipe are built again."""

@@ -58,7 +58,7 @@ def hamming_distance(first: int | npt.NDArray[np.int64], second: int | npt.NDArr
     (64, [0, 1, 1])
     """
     different = np.bitwise_xor(np.asarray(first, dtype=np.int64), np.asarray(second, dtype=np.int64))
-    parts = np.ascontiguousarray(different)[..., None].view(np.uint8)
+    parts = np.asarray(different)[..., None].view(np.uint8)
     return np.asarray(_POPULATION[parts].sum(axis=-1, dtype=np.uint8))
 
 

@@ -16,7 +16,7 @@ from milvuslab.embed.encoder import Fingerprint, FloatMatrix
 from milvuslab.embed.images.encoder import Pixels
 from milvuslab.embed.images.preparation import Preparation, prepare_picture
 
-__all__ = ["OnnxImageClassifier", "OnnxImageEncoder", "Pooling", "pool_output", "unit_length"]
+__all__ = ["FloatVector", "OnnxImageClassifier", "OnnxImageEncoder", "Pooling", "pool_output", "unit_length"]
 
 Pooling = Literal["cls", "mean", "none"]
 FloatVector = npt.NDArray[np.float32]

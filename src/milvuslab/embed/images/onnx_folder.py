@@ -26,7 +26,14 @@ from milvuslab.embed.onnx_encoder import open_session
 from milvuslab.fetch import safe_path, sha256_of
 from milvuslab.model.errors import ConfigError, NotFoundError, UnsupportedError, suggest
 
-__all__ = ["ImageFolder", "open_image_folder", "read_image_folder"]
+__all__ = [
+    "ImageFolder",
+    "checksums_of",
+    "choose_output",
+    "make_folder_encoder",
+    "open_image_folder",
+    "read_image_folder",
+]
 
 _OPTIONS = ("file", "output", "pooling", "text_file", "text_output")
 _POOLINGS = ("cls", "mean", "none")

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from milvuslab.embed.images.encoder import ImageEncoder, Pixels
 from milvuslab.model.errors import UsageError
 
-__all__ = ["Encoded", "encode_ahead"]
+__all__ = ["Decoded", "Encoded", "Item", "encode_ahead"]
 
 Item = TypeVar("Item")
 Decoded = TypeVar("Decoded")

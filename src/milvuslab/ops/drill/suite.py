@@ -62,7 +62,7 @@ def run_named(
     drill = get_drill(name)
     with _hold(workspace), _open(workspace, drill, server=server, observer=observer) as stage:
         return run_drill(
-            stage, drill, folder=_new_folder(workspace, drill.name, control), control=control,
+            stage, drill, folder=_name_folder(workspace, drill.name, control), control=control,
             round_count=round_count, rate_per_s=rate_per_s, timeout_s=timeout_s, observer=observer, observe=observe,
         )  # fmt: skip
 
@@ -109,7 +109,7 @@ def _run_or_say(
 ) -> Verdict | tuple[str, MilvusLabError]:
     try:
         return run_drill(
-            stage, drill, folder=_new_folder(stage.workspace, drill.name, control), control=control, observer=observer
+            stage, drill, folder=_name_folder(stage.workspace, drill.name, control), control=control, observer=observer
         )
     except UnsupportedError as error:
         return drill.name, error
@@ -195,6 +195,6 @@ def _folder(workspace: Workspace) -> Path:
     return folder
 
 
-def _new_folder(workspace: Workspace, name: str, control: str) -> Path:
+def _name_folder(workspace: Workspace, name: str, control: str) -> Path:
     stamp = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S")
     return _folder(workspace) / "-".join(part for part in (stamp, name, control) if part)

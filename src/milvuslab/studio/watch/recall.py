@@ -38,7 +38,7 @@ class RecallWatch:
         with self._lock:
             known = self._known.get(collection.name)
             age_s = time.monotonic() - self._begun_at_s.get(collection.name, -_AGAIN_AFTER_S)
-            is_due = known is None or abs(row_count - known.row_count) > _CHANGE_RATIO * known.row_count
+            is_due = known is None or abs(row_count - known.passage_count) > _CHANGE_RATIO * known.passage_count
             if not is_due or self._is_busy or age_s < _AGAIN_AFTER_S or not 0 < row_count <= _ROWS_MAX:
                 return known
             self._is_busy = True
