@@ -3,8 +3,8 @@
 The questions are the titles of the LibreOffice help pages that are translated (`milvuslab.data.known_item`), the one right
 answer is the page, without its title. Each language has a collection of its own encoder with a lexical channel; pages of
 both languages are asked across through the multilingual encoder. The fusion is fitted by five-fold cross-validation: no question is
-scored by a fusion that was chosen on it. Whole pages are cut into passages as in every collection; a page stands where its
-best passage stands. `served_recall` compares the index, as it is served, with exact search.
+scored by a fusion that was chosen on it. Pages are cut into passages of up to `--limit-tokens`, most pages being one; a page
+stands where its best passage stands.
 
     python -m benchmarks.text_quality
 """
@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.manifest import RESULTS_DIR, collect_manifest, write_result
-from milvuslab.apps.text.collection import create_text_collection
+from milvuslab.apps.text.collection import PassageCut, create_text_collection
 from milvuslab.apps.text.evaluation import evaluate_collection
 from milvuslab.apps.text.ingest import ingest_documents
 from milvuslab.apps.text.tuning import tune_collection
@@ -54,12 +54,19 @@ def main() -> None:
     """Runs the case and writes `benchmarks/results/NAME.json`."""
     given = read_arguments()
     rules = PairRules(limit_words=given.words or None)
+    cut = PassageCut(limit_tokens=given.limit_tokens, overlap_tokens=given.limit_tokens // 8)
     with (
         tempfile.TemporaryDirectory(prefix="milvuslab-bench-") as folder,
         running(Path(folder), given.server) as workspace,
     ):
         items = read_items(workspace.settings, rules=rules, limit=given.pairs)
-        case = {"pairs": len(items.korean), "rules": dataclasses.asdict(rules), "folds": 5, "server": given.server}
+        case = {
+            "pairs": len(items.korean),
+            "rules": dataclasses.asdict(rules),
+            "folds": 5,
+            "server": given.server,
+            "cut": dataclasses.asdict(cut),
+        }
         samples = {name: read_manifest(workspace.settings.cache_dir / "samples" / name) for name in SAMPLES}
         with workspace.connect(given.server) as gateway:
             for wanted in given.runs:
@@ -68,7 +75,7 @@ def main() -> None:
                     packages=PACKAGES, extra={"server_version": gateway.server_version, "samples": samples}
                 )
                 encoder = open_encoder(encoder_name, settings=workspace.settings)
-                result = measure(gateway, items, direction=direction, encoder=encoder)
+                result = measure(gateway, items, direction=direction, encoder=encoder, cut=cut)
                 print(wanted, summary(result), flush=True)
                 print(keep(given.name, wanted, result, manifest=manifest, case=case), flush=True)
 
@@ -92,6 +99,7 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("--server", default="lite", help="profile: lite or standalone")
     parser.add_argument("--pairs", type=int, default=0, help="pages of each language; 0 takes all")
     parser.add_argument("--words", type=int, default=0, help="words of each page; 0 takes all")
+    parser.add_argument("--limit-tokens", type=int, default=512, help="of a passage")
     parser.add_argument("--name", default="text_quality", help="of the result")
     parser.add_argument("runs", nargs="*", default=BY_WHAT, help="DIRECTION=ENCODER")
     return parser.parse_args()
@@ -122,28 +130,29 @@ def read_items(settings: Settings, *, rules: PairRules, limit: int) -> KnownItem
     )
 
 
-def measure(gateway: Gateway, items: KnownItems, *, direction: str, encoder: TextEncoder) -> dict[str, Any]:
+def measure(
+    gateway: Gateway, items: KnownItems, *, direction: str, encoder: TextEncoder, cut: PassageCut
+) -> dict[str, Any]:
     """One direction with one encoder: the fitted fusion and the table of channels and settings, with that fusion."""
     asked, answered = DIRECTIONS[direction]
     judgements = items.judgements(asked, answered)
     name = f"quality_{answered}_{''.join(letter if letter.isalnum() else '_' for letter in encoder.fingerprint.name)}"
-    collection = fill(gateway, name, items.corpus(answered), encoder=encoder)
+    collection = fill(gateway, name, items.corpus(answered), encoder=encoder, cut=cut)
     tuned = tune_collection(collection, judgements)
     fused = dataclasses.replace(collection, fusion=tuned.fusion)
     return {
         "encoder": encoder.fingerprint.as_dict(),
-        "cut": dataclasses.asdict(collection.cut),
         "tuning": tuned.as_dict(),
         "evaluation": evaluate_collection(fused, judgements).as_dict(),
     }
 
 
 def fill(
-    gateway: Gateway, name: str, corpus: Mapping[str, Mapping[str, str]], *, encoder: TextEncoder
+    gateway: Gateway, name: str, corpus: Mapping[str, Mapping[str, str]], *, encoder: TextEncoder, cut: PassageCut
 ) -> TextCollection:
     """The collection with all pages, made when it is not there."""
     is_there = gateway.collections.exists(name)
-    collection = create_text_collection(gateway, name, encoder=encoder)
+    collection = create_text_collection(gateway, name, encoder=encoder, cut=cut)
     if not is_there:
         documents = (
             Document(
