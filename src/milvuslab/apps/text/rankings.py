@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from milvuslab.apps.text.channels import choose_ef
 from milvuslab.apps.text.question import find_question_words
 from milvuslab.data.nearest import Nearest
 from milvuslab.model.collection import Consistency
@@ -29,7 +30,6 @@ Rankings = Mapping[str, Sequence[tuple[str, float]]]
 
 _OVERFETCH = 4
 _PASSAGES_MAX = 4_096
-_EF_MIN = 128
 _BATCH_QUERIES = 8
 _TIMEOUT_S = 120.0
 """Eight questions of some thousand passages each keep a busy Lite for seconds."""
@@ -75,7 +75,7 @@ def rank_by_meaning(
     encoded = collection.encoder.encode_queries(list(questions.values())) if vectors is None else vectors
 
     def ask(rows: Sequence[int], passage_count: int) -> Hits:
-        ef = max(_EF_MIN, 2 * passage_count) if setting.ef is None else setting.ef
+        ef = choose_ef(passage_count) if setting.ef is None else setting.ef
         return collection.gateway.search(
             collection.name, encoded[list(rows)], field="vector", limit=min(passage_count, ef), params={"ef": ef},
             output_fields=_fields(collection), timeout_s=_TIMEOUT_S,

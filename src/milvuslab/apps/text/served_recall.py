@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from milvuslab.apps.text.channels import choose_ef
 from milvuslab.apps.text.rankings import read_vectors
 from milvuslab.data.nearest import Nearest
 from milvuslab.model.collection import Consistency
@@ -27,8 +28,9 @@ if TYPE_CHECKING:
 __all__ = ["ServedRecall", "measure_served_recall"]
 
 _SEED = 20_240_601
-_SERVED_PASSAGES, _SERVED_EF = 40, 128
+_SERVED_PASSAGES = 40
 """What a search for ten documents asks the server for (`channels`)."""
+_SERVED_EF = choose_ef(_SERVED_PASSAGES)
 _KEPT: dict[tuple[str, str, int, int], tuple[int, int, ServedRecall]] = {}
 _LOCK = threading.Lock()
 

@@ -29,6 +29,9 @@ class _Channel(str, enum.Enum):
     lexical = "lexical"
     hybrid = "hybrid"
 
+    def __str__(self) -> str:
+        return self.value
+
 
 @command(
     app,
