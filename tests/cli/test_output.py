@@ -2,8 +2,9 @@ import doctest
 
 import pytest
 
-from milvuslab.cli import output, progress, text_view
+from milvuslab.cli import output, progress
 from milvuslab.cli.output import cell_width, format_bytes, format_duration, pad, shorten, table
+from milvuslab.cli.text import view as text_view
 
 
 @pytest.mark.parametrize("module", [output, progress, text_view], ids=lambda module: module.__name__)

@@ -53,7 +53,7 @@ def test_a_question_finds_the_passage_that_answers_it(loaded):
 def test_a_person_reads_numbered_hits_and_the_time(loaded):
     out = loaded("text", "search", "why does dough rise", "--collection", NAME).out
     assert out.startswith(" 1. Bread rises because yeast")
-    assert out.splitlines()[-1].startswith(f"3 from {NAME} (minilm): ")
+    assert out.splitlines()[-1].startswith(f"3 from {NAME} (minilm), by meaning and words: ")
     assert "embed" in out and "Milvus" in out
 
 
