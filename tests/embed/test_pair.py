@@ -83,7 +83,7 @@ def test_a_pair_that_is_none_is_refused_before_anything_is_opened(described, sai
 def test_an_encoder_without_means_is_used_as_it_is(use, minilm):
     opened = open_pair("minilm+use", open_encoder={"minilm": minilm, "use": use}.__getitem__)
     assert read_centre("minilm") is None
-    assert opened.encode_passages(ENGLISH)[:, :384] * np.sqrt(1.6) == pytest.approx(
+    assert opened.encode_passages(ENGLISH)[:, :384] * np.sqrt(1.9) == pytest.approx(
         minilm.encode_passages(ENGLISH), abs=1e-5
     )
 
