@@ -90,7 +90,7 @@ def load_images(
     opened = open_images(source_path, source=source, settings=settings, on_fault=tally.count, observer=observer)
     # Looked at before anything is made: a wrong path leaves nothing behind.
     if next(iter(opened.items()), None) is None:
-        hint = tally.faults[0] if tally.faults else "see docs/howto/image-search.md for what is read"
+        hint = tally.faults[0] if tally.faults else "see docs/howto/your-own-pictures.md for what is read"
         raise UsageError(f"{source_path} holds no picture", hint=hint)
     tally.clear()
     writer = JobWriter(
