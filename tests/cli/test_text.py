@@ -79,6 +79,10 @@ def test_one_document_is_found_read_compared_and_deleted(loaded):
     assert loaded("text", "get", document_id, "--json").value["text"] == NOTES["harbour.txt"]
     similar = loaded("text", "similar", document_id, "--json").value["hits"]
     assert document_id not in {hit["document_id"] for hit in similar} and len(similar) == 2
+    wide = loaded("text", "similar", document_id, "--diversity", "0.5", "--all-copies", "--limit", "1")
+    assert " 1. " in wide.out and f"1 from {NAME}" in wide.out
+    across = loaded("text", "search", "ships", "--across")
+    assert across.code == 2 and "--multilingual" in across.err
     assert "harbour" in loaded("text", "delete", document_id).out
     gone = loaded("text", "get", document_id)
     assert gone.code == 2 and "no collection holds" in gone.err

@@ -3,8 +3,9 @@ import dataclasses
 import pytest
 
 from milvuslab.apps.text.search import HitExplanation, TextAnswer, TextHit
+from milvuslab.apps.text.similar import SameDocument, SimilarAnswer
 from milvuslab.cli.output import cell_width
-from milvuslab.cli.text.view import answer_lines, snippet
+from milvuslab.cli.text.view import answer_lines, similar_lines, snippet
 
 
 def make_hit(text, highlights=(), title="제목"):
@@ -117,3 +118,18 @@ def test_a_search_by_words_alone_tells_its_own_times():
     lines = [line.strip() for line in answer_lines(answer, width=100, is_color=False, is_explained=True)]
     assert lines[-1] == "1 from text_ko (e5-small), by words: 9 ms = words 4 (of them Milvus 3) + the rest"
     assert not any(line.startswith("by meaning") for line in lines)
+
+
+def test_similar_documents_name_their_copies():
+    copy = SameDocument(document_id="d2", title="사본", source="mirror", url="", overlap=0.914)
+    answer = SimilarAnswer(
+        collection="text_ko", encoder="e5-small", document_id="d0", hits=(make_hit("벡터"),), diversity=0.0,
+        also_at={"d0": (copy,), "d1": (copy,)}, embed_ms=2.0, milvus_ms=3.0, total_ms=6.0,
+    )  # fmt: skip
+    lines = list(similar_lines(answer, width=80, is_color=False))
+    assert lines[0] == "copies of it: 사본 | mirror | d2 (91% of the words)"
+    assert lines[1] == " 1. 제목  (0.812)"
+    assert "    also at: 사본 | mirror | d2 (91% of the words)" in lines
+    assert lines[-1] == "1 from text_ko (e5-small): 6 ms = read 2 + Milvus 3 + the rest"
+    nothing = dataclasses.replace(answer, hits=(), also_at={})
+    assert next(iter(similar_lines(nothing))) == "nothing similar in text_ko"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import hashlib
+import logging
 import math
 import threading
 import time
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 
 __all__ = ["OWN_SOURCE", "AddedDocument", "IndexQuality", "TextDesk", "check_question"]
 
+_LOG = logging.getLogger(__name__)
 OWN_SOURCE = "studio"
 """Source of documents that were added here without naming one; pages offer to delete these."""
 _SEEN_TIMEOUT_S = 10.0
@@ -222,6 +224,9 @@ class TextDesk(DeskThreads):
     def stats(self) -> list[TextStats]:
         """What each text collection holds, counted at most every three seconds.
 
+        One that cannot be opened here, because another encoder wrote it, is left out: it must not hide the others. Asked for by
+        its name, it says why.
+
         Raises:
             UnreachableError: the server is away.
             StartError: an encoder is still being prepared.
@@ -229,7 +234,9 @@ class TextDesk(DeskThreads):
         with self._stats_lock:
             if time.monotonic() - self._counted_at_s > _STATS_FRESH_S:
                 shelf = self._open_shelf()
-                self._stats = [collect_text_stats(shelf.open(name)) for name in shelf.names()]
+                self._stats = [
+                    collect_text_stats(target) for name in shelf.names() if (target := _open_or_none(shelf, name))
+                ]
                 self._counted_at_s = time.monotonic()
             return self._stats
 
@@ -355,6 +362,14 @@ def check_question(question: str, *, settings: Settings) -> str:
     if not cleaned:
         raise UsageError("the question is empty", hint="ask something: ?q=what+is+a+vector")
     return cleaned
+
+
+def _open_or_none(shelf: Shelf, name: str) -> TextCollection | None:
+    try:
+        return shelf.open(name)
+    except ConflictError as error:
+        _LOG.info("collection %s is left out: %s", name, error.message)
+        return None
 
 
 def _is_seen(target: TextCollection, document_id: str) -> bool:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from milvuslab.apps.text.document import add_document, collect_text_stats
-from milvuslab.apps.text.search import TextQuery, find_similar_documents, search_text
-from milvuslab.model.errors import NotFoundError, UsageError
+from milvuslab.apps.text.search import TextQuery, search_text
+from milvuslab.model.errors import UsageError
 
 TEXTS = {
     "volcano": "The volcano erupted at dawn and ash fell on the villages below. Lava reached the sea by noon.",
@@ -105,15 +105,6 @@ def test_words_of_the_question_are_marked(filled) -> None:
     collection, _ = filled
     hit = search_text(collection, TextQuery(text="volcano ash", limit=1)).hits[0]
     assert {hit.text[start:end].lower() for start, end in hit.highlights} == {"volcano", "ash"}
-
-
-def test_similar_documents_leave_the_document_out(filled) -> None:
-    collection, keys = filled
-    answer = find_similar_documents(collection, keys["volcano"], limit=4)
-    assert titles(answer)[0] == "earthquake"
-    assert "volcano" not in titles(answer)
-    with pytest.raises(NotFoundError):
-        find_similar_documents(collection, "0" * 24)
 
 
 @pytest.mark.parametrize("wrong", [{"text": " "}, {"limit": 0}, {"limit": 1_001}, {"min_score": 1.5}])

@@ -13,8 +13,6 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-import numpy as np
-
 from milvuslab.apps.text.channels import (
     Found,
     Ranking,
@@ -27,8 +25,7 @@ from milvuslab.apps.text.fusion import Fused, fuse_ranked
 from milvuslab.apps.text.highlight import highlight_spans, term_spans
 from milvuslab.apps.text.passages import UNKNOWN_TIME_S
 from milvuslab.apps.text.question import QuestionWords, find_question_words
-from milvuslab.model.collection import Consistency
-from milvuslab.model.errors import NotFoundError, UnsupportedError, UsageError
+from milvuslab.model.errors import UnsupportedError, UsageError
 from milvuslab.model.filter import Filter, where
 
 if TYPE_CHECKING:
@@ -41,7 +38,6 @@ __all__ = [
     "TextHit",
     "TextQuery",
     "as_text_hit",
-    "find_similar_documents",
     "search_text",
 ]
 
@@ -216,38 +212,6 @@ def search_text(collection: TextCollection, query: TextQuery) -> TextAnswer:
         lexical_ms=round(lexical.spent_ms, 3),
         fuse_ms=round((ended - fusing) * 1e3, 3) if channel == "hybrid" else 0.0,
         note=note,
-    )
-
-
-def find_similar_documents(collection: TextCollection, document_id: str, *, limit: int = 10) -> TextAnswer:
-    """Documents whose passages lie nearest to the mean of this document's passages; itself left out.
-
-    Raises:
-        NotFoundError: no such document.
-    """
-    began = time.perf_counter()
-    query = TextQuery(text=document_id, limit=limit)
-    own = collection.gateway.rows.query(
-        collection.name, where=where("document_id") == document_id, fields=["vector"], consistency=Consistency.BOUNDED
-    )
-    if len(own["vector"]) == 0:
-        raise NotFoundError(
-            f"collection {collection.name} holds no document {document_id}", hint="milvuslab text search"
-        )
-    mean = np.asarray(own["vector"], dtype=np.float32).mean(axis=0, keepdims=True)
-    mean /= max(float(np.linalg.norm(mean)), 1e-12)
-    embed_ms = (time.perf_counter() - began) * 1e3
-    ranking = search_by_meaning(
-        collection, mean, limit=query.limit, is_grouped=True, condition=where("document_id") != document_id
-    )
-    found = one_per_document(drop_stale(ranking)[0])
-    return TextAnswer(
-        collection=collection.name,
-        encoder=collection.encoder.fingerprint.name,
-        hits=tuple(as_text_hit(one, score=one.score) for one in found[:limit]),
-        embed_ms=round(embed_ms, 3),
-        milvus_ms=round(ranking.milvus_ms, 3),
-        total_ms=round((time.perf_counter() - began) * 1e3, 3),
     )
 
 

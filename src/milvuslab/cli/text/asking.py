@@ -41,6 +41,7 @@ class _Channel(str, enum.Enum):
         "milvuslab text search '표 만드는 방법' --limit 5",
         "milvuslab text search 'bushfire' --source news --json",
         "milvuslab text search '피벗 테이블' --channel hybrid --explain",
+        "milvuslab text search '피벗 테이블 만들기' --across",
     ],
 )
 def search(
@@ -70,6 +71,9 @@ def search(
     is_explained: Annotated[
         bool, typer.Option("--explain", help="Say of each hit why it stands where it stands.")
     ] = False,
+    is_across: Annotated[
+        bool, typer.Option("--across", help="Documents of every language may answer: the multilingual collection.")
+    ] = False,
 ) -> None:
     """Find passages by meaning and by words. The question's language chooses the collection unless you do."""
     from milvuslab.apps.text.search import TextQuery, search_text
@@ -87,21 +91,35 @@ def search(
         channel=channel.value,
     )
     _check_length(question, door.workspace.settings.query_limit_chars)
-    answer = search_text(open_shelf(door).choose(question, language=language, collection=collection), query)
+    holder = open_shelf(door).choose(question, language=language, collection=collection, is_across=is_across)
+    answer = search_text(holder, query)
     door.show(answer.as_dict(), answer_lines(answer, is_explained=is_explained))
 
 
-@command(app, "similar", examples=["milvuslab text similar DOCUMENT_ID --limit 5"])
+@command(
+    app,
+    "similar",
+    examples=["milvuslab text similar DOCUMENT_ID --limit 5", "milvuslab text similar DOCUMENT_ID --diversity 0.4"],
+)
 def similar(
-    door: Door, *, document_id: DocumentIdArgument, limit: LimitOption = 10, collection: CollectionOption = ""
+    door: Door,
+    *,
+    document_id: DocumentIdArgument,
+    limit: Annotated[int, typer.Option("--limit", "-n", help="Most documents.", min=1, max=100)] = 10,
+    collection: CollectionOption = "",
+    diversity: Annotated[
+        float,
+        typer.Option("--diversity", help="What a document loses for being like one already listed.", min=0, max=1),
+    ] = 0.0,
+    is_ungrouped: Annotated[bool, typer.Option("--all-copies", help="Copies are documents of their own.")] = False,
 ) -> None:
-    """Find documents like one that is there."""
-    from milvuslab.apps.text.search import find_similar_documents
-    from milvuslab.cli.text.view import answer_lines
+    """Find documents like one that is there; copies are named with what they are copies of."""
+    from milvuslab.apps.text.similar import find_similar_documents
+    from milvuslab.cli.text.view import similar_lines
 
     holder, _ = find_document(open_shelf(door), document_id, collection=collection)
-    answer = find_similar_documents(holder, document_id, limit=limit)
-    door.show(answer.as_dict(), answer_lines(answer))
+    answer = find_similar_documents(holder, document_id, limit=limit, diversity=diversity, is_grouped=not is_ungrouped)
+    door.show(answer.as_dict(), similar_lines(answer))
 
 
 def _check_length(question: str, limit_chars: int) -> None:

@@ -11,8 +11,9 @@ from milvuslab.cli.output import cell_width, format_time
 
 if TYPE_CHECKING:
     from milvuslab.apps.text.search import HitExplanation, TextAnswer, TextHit
+    from milvuslab.apps.text.similar import SimilarAnswer
 
-__all__ = ["answer_lines", "snippet"]
+__all__ = ["answer_lines", "similar_lines", "snippet"]
 
 _SNIPPET_CHARS = 280
 _CHANNEL_WORDS = {"dense": "by meaning", "lexical": "by words", "hybrid": "by meaning and words"}
@@ -42,6 +43,28 @@ def answer_lines(
     yield f"{len(answer.hits)} from {answer.collection} ({answer.encoder}), {_CHANNEL_WORDS[answer.channel]}: {_times(answer)}"
     if answer.note and is_explained:
         yield f"not searched by words: {answer.note}"
+
+
+def similar_lines(answer: SimilarAnswer, *, width: int | None = None, is_color: bool | None = None) -> Iterator[str]:
+    """Lines of similar documents, each with its copies; `width` and `is_color` as `answer_lines`."""
+    width = width or min(100, shutil.get_terminal_size((100, 24)).columns)
+    is_color = sys.stdout.isatty() if is_color is None else is_color
+    yield from _copy_lines(answer, answer.document_id, lead="copies of it")
+    if not answer.hits:
+        yield f"nothing similar in {answer.collection}"
+    for number, hit in enumerate(answer.hits, start=1):
+        yield from _hit_lines(hit, number=number, width=width, is_color=is_color)
+        yield from _copy_lines(answer, hit.document_id, lead="    also at")
+        yield ""
+    yield (
+        f"{len(answer.hits)} from {answer.collection} ({answer.encoder}): "
+        f"{answer.total_ms:.0f} ms = read {answer.embed_ms:.0f} + Milvus {answer.milvus_ms:.0f} + the rest"
+    )
+
+
+def _copy_lines(answer: SimilarAnswer, document_id: str, *, lead: str) -> Iterator[str]:
+    for same in answer.also_at.get(document_id, ()):
+        yield f"{lead}: {same.title} | {same.source} | {same.document_id} ({same.overlap:.0%} of the words)"
 
 
 def snippet(
