@@ -74,9 +74,38 @@ def test_similar_documents_open_with_a_way_back(tab):
     tab.locator(".hit").first.get_by_role("link", name="Similar documents").click()
     expect_text(tab.locator(".similar-of"), "Tides")
     assert "Tides" not in tab.locator(".hit h3").all_inner_texts()
+    tab.get_by_role("link", name="Much variety").click()
+    expect_text(tab.locator(".switch [aria-current]"), "Much variety")
+    assert "diversity=0.6" in tab.url
     tab.locator(".trail a").first.click()
     tab.wait_for_selector(".similar-of", state="detached")
     expect_text(first_title(tab), "Tides")
+
+
+@pytest.mark.parametrize(
+    ("locale", "only_meaning", "why", "place", "words", "across"),
+    [
+        ("en-US", "Searched by meaning alone", "Why here?", "place 1, cosine", "By words", "Across languages"),
+        ("ko-KR", "뜻으로만 찾았습니다", "왜 여기에?", "1위, 코사인", "낱말로", "다른 언어 문서도"),
+    ],
+)
+def test_how_to_search_is_chosen_and_a_hit_says_why(browser, studio, locale, only_meaning, why, place, words, across):
+    for tab in open_tab(browser, studio, locale=locale):
+        tab.goto("/text?q=the+moon+and+the+tide")
+        expect_text(first_title(tab), "Tides")
+        if studio.server != "lite":
+            expect_text(tab.locator(".channel-note"), only_meaning)
+        tab.locator(".hit").first.get_by_text(why).click()
+        expect_text(tab.locator(".why[open] dl"), place)
+        tab.locator(".switch").get_by_text(words).click()
+        tab.wait_for_url("**channel=lexical**")
+        if studio.server != "lite":
+            tab.wait_for_selector(".notice")
+        tab.go_back()
+        expect_text(first_title(tab), "Tides")
+        assert tab.locator(".switch input:checked").get_attribute("value") == ""
+        tab.get_by_label(across).check()
+        expect_text(tab.locator(".notice"), "load-samples --multilingual")
 
 
 def test_a_filter_narrows_the_answer_and_can_be_cleared(tab):

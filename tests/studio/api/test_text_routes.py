@@ -82,6 +82,44 @@ def test_similar_documents_leave_out_the_document_itself(http):
     found = http.get(f"/api/v1/text/documents/{own['document_id']}/similar", params={"limit": 3}).json()
     assert len(found["hits"]) == 3
     assert own["document_id"] not in [hit["document_id"] for hit in found["hits"]]
+    assert (found["document_id"], found["diversity"], found["also_at"]) == (own["document_id"], 0, [])
+    assert {"also_at", "score"} <= set(found["hits"][0])
+
+
+def test_copies_are_named_with_what_they_are_copies_of(http):
+    text = "The ferry to the island leaves at noon and again at four unless the wind is strong."
+    keys = [
+        http.post("/api/v1/text/documents?wait=true", json={"title": "Ferry", "text": text, "source": source}).json()
+        for source in ("harbour", "mirror")
+    ]
+    try:
+        address = f"/api/v1/text/documents/{keys[0]['document_id']}/similar"
+        found = http.get(address, params={"diversity": 0.4}).json()
+        assert [(same["document_id"], same["overlap"]) for same in found["also_at"]] == [(keys[1]["document_id"], 1)]
+        assert keys[1]["document_id"] not in [hit["document_id"] for hit in found["hits"]]
+        assert http.get(address, params={"diversity": 2}).status_code == 422
+    finally:
+        for key in keys:
+            http.delete(f"/api/v1/text/documents/{key['document_id']}", params={"wait": True})
+
+
+def test_a_hit_says_why_it_is_there_and_the_answer_which_channel_gave_it(http, studio):
+    found = search(http, "the moon and the tide")
+    told = found["hits"][0]["explanation"]
+    assert told["final_rank"] == 1 and told["dense_rank"] == 1
+    assert found["channel"] == ("hybrid" if studio.server == "lite" else "dense")
+    assert bool(found["note"]) == (studio.server != "lite")
+    dense = search(http, "the moon and the tide", channel="dense")
+    assert (dense["channel"], dense["note"], dense["hits"][0]["explanation"]["dense_share"]) == ("dense", "", 1)
+
+
+def test_what_the_server_cannot_do_is_told_with_the_next_step(http, studio):
+    across = http.get("/api/v1/text/search", params={"q": "moon", "across": True})
+    assert across.status_code == 404 and "--multilingual" in across.json()["hint"]
+    assert http.get("/api/v1/text/search", params={"q": "moon", "channel": "smell"}).status_code == 422
+    if studio.server != "lite":
+        lexical = http.get("/api/v1/text/search", params={"q": "moon", "channel": "lexical"})
+        assert (lexical.status_code, lexical.json()["code"]) == (501, "unsupported"), lexical.text
 
 
 def test_a_document_is_stored_found_read_and_removed(http):
